@@ -1,0 +1,504 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opens and closes the sockets of all simulated devices in one asyncio process.
+
+Each device has its own loopback address. After each request, and every few tenths of a second, the sockets that are
+open are made equal to what `device.listeners()` says; a socket that goes takes its established connections with it.
+Nothing is ever bound outside 127.0.0.0/8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import logging
+import resource
+import socket
+import ssl
+import time
+import traceback
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from .base import LabError, check_loopback
+from .certs import CertStore
+from .device import Device, Listener, LogEntry, Request, Response
+from .discovery import DiscoveryProtocol
+from .rtsp import RtspSession
+from .wire import FAULT_CUTS, WireAnswer, reset
+
+RECONCILE = 0.15  # seconds between two looks at what should be open
+BANNER_SECONDS = 5.0
+HANDSHAKE_SECONDS = 10.0
+MAX_BODY = 4 * 1024 * 1024
+TLS_KINDS = frozenset({"https", "rtsps"})
+KINDS = frozenset({"http", "https", "rtsp", "rtsps", "banner", "discovery"})
+_log = logging.getLogger("nwcs.lab")
+
+
+class _Tracked:
+    """What all TCP connections to devices have in common. `_tracked` counts them in at their endpoint."""
+
+    endpoint: Endpoint
+    peer: str
+    gone: asyncio.Event | None
+    doomed = False  # ends with the answer that is being written
+
+    def cut(self, flush: bool) -> None:
+        """End the connection: after what was written (flush) or at once with a reset."""
+        transport = self.transport  # type: ignore[attr-defined]
+        if transport is None:
+            return
+        if flush:
+            transport.close()
+        else:
+            reset(transport.get_extra_info("socket"))
+            transport.abort()
+
+
+class HttpConnection(_Tracked, RequestHandler):
+    """One HTTP connection; aiohttp parses, `WireAnswer` writes."""
+
+    def __init__(self, server: LabServer, endpoint: Endpoint, peer: str) -> None:
+        super().__init__(server.manager, **server.http_options)
+        self.server = server
+        self.endpoint = endpoint
+        self.peer = peer
+        self.number = next(server.numbers)
+        self.gone = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.endpoint.connections.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.endpoint.connections.discard(self)
+        if self.gone is not None:
+            self.gone.set()
+        super().connection_lost(exc)
+
+    def cut(self, flush: bool) -> None:
+        super().cut(flush)
+        self.force_close()
+
+    async def pause(self, seconds: float) -> bool:
+        """Wait; False as soon as the connection has gone."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
+        if self.gone is None:
+            self.gone = asyncio.Event()
+        try:
+            await asyncio.wait_for(self.gone.wait(), seconds)
+        except TimeoutError:
+            return self.transport is not None and not self.transport.is_closing()
+        return False
+
+
+class RtspConnection(_Tracked, asyncio.Protocol):
+    def __init__(self, server: LabServer, endpoint: Endpoint, peer: str) -> None:
+        self.server = server
+        self.endpoint = endpoint
+        self.peer = peer
+        self.session = RtspSession(endpoint.device, peer, endpoint.listener.kind)
+        self.transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.endpoint.connections.add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.endpoint.connections.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        device = self.endpoint.device
+        try:
+            answer, stays = self.session.feed(data)
+        except Exception as error:  # a mistake in one device must not stop the others; it is reported
+            self.server.failed(device, error)
+            answer, stays = b"", False
+        self.server.reconcile(device, current=self)
+        self.transport.write(answer)
+        if self.doomed or not stays:
+            self.transport.close()
+
+
+class BannerConnection(_Tracked, asyncio.Protocol):
+    """Telnet, FTP, SSH as far as anyone sees before a login: the banner, then the end."""
+
+    def __init__(self, server: LabServer, endpoint: Endpoint, peer: str) -> None:
+        self.endpoint = endpoint
+        self.peer = peer
+        self.transport: Any = None
+        self.timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self.endpoint.connections.add(self)
+        self.transport.write(self.endpoint.listener.banner)
+        self.timer = asyncio.get_running_loop().call_later(BANNER_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.endpoint.connections.discard(self)
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.close()
+
+
+_PROTOCOLS = {
+    "http": HttpConnection,
+    "https": HttpConnection,
+    "rtsp": RtspConnection,
+    "rtsps": RtspConnection,
+    "banner": BannerConnection,
+}
+
+
+class Endpoint:
+    """One open TCP socket of one device, with its connections."""
+
+    def __init__(self, server: LabServer, device: Device, listener: Listener) -> None:
+        self.server = server
+        self.device = device
+        self.listener = listener
+        self.connections: set[Any] = set()
+        self.handshakes: set[asyncio.Task] = set()
+        self.closed = False
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self.sock.setblocking(False)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.sock.bind((device.address, listener.port))
+            self.sock.listen(256)
+        except BaseException:
+            self.sock.close()
+            raise
+        server.loop.add_reader(self.sock, self._accept)
+
+    def close(self, current: Any = None) -> None:
+        self.closed = True
+        self.server.loop.remove_reader(self.sock)
+        self.sock.close()
+        for connection in tuple(self.connections):
+            if connection is current:
+                connection.doomed = True
+            else:
+                connection.cut(flush=False)
+        for task in tuple(self.handshakes):
+            task.cancel()
+
+    def _accept(self) -> None:
+        for _ in range(64):
+            try:
+                sock, peer = self.sock.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self.server.report("too many open files; raise the limit (ulimit -n)")
+                return
+            if self.device.is_down() or not self.device.admits(peer[0]):
+                reset(sock)
+                sock.close()
+                continue
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = self.server.spawn(self._serve(sock, peer[0]))
+            self.handshakes.add(task)
+            task.add_done_callback(self.handshakes.discard)
+
+    async def _serve(self, sock: socket.socket, peer: str) -> None:
+        kind = self.listener.kind
+        try:
+            context = self.server.certs.context(self.device) if kind in TLS_KINDS else None
+        except Exception as error:
+            self.server.failed(self.device, error)
+            sock.close()
+            return
+        protocol = _PROTOCOLS[kind](self.server, self, peer)
+        try:
+            await self.server.loop.connect_accepted_socket(
+                lambda: protocol, sock, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None
+            )
+        except (TimeoutError, OSError, ssl.SSLError):
+            sock.close()  # the client went away or refused the certificate
+            return
+        except asyncio.CancelledError:
+            sock.close()  # the socket was switched off during the handshake
+            raise
+        if self.closed:
+            protocol.cut(flush=False)
+
+
+class DiscoveryEndpoint:
+    """The UDP socket of one device; several may use one port on different loopback addresses."""
+
+    def __init__(self, server: LabServer, device: Device, listener: Listener) -> None:
+        self.server = server
+        self.listener = listener
+        self.connections: set[Any] = set()
+        self.protocol = DiscoveryProtocol(device, server.failed)
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.sock.setblocking(False)
+            self.sock.bind((device.address, listener.port))
+        except BaseException:
+            self.sock.close()
+            raise
+        server.loop.add_reader(self.sock, self._receive)
+        self.protocol.transport = self  # type: ignore[assignment]
+
+    def _receive(self) -> None:
+        for _ in range(64):
+            try:
+                data, peer = self.sock.recvfrom(65535)
+            except OSError:
+                return
+            self.protocol.datagram_received(data, peer)
+
+    def sendto(self, data: bytes, peer: tuple) -> None:
+        try:
+            self.sock.sendto(data, peer)
+        except OSError as error:
+            _log.debug("no discovery answer to %s: %s", peer, error)
+
+    def close(self, current: Any = None) -> None:
+        self.server.loop.remove_reader(self.sock)
+        self.sock.close()
+
+
+class LabServer:
+    """Serves `devices` until stop(). All methods are for the event loop's thread."""
+
+    def __init__(self, devices: Iterable[Device], certs: CertStore, site: Any = None) -> None:
+        self.devices = {device.name: device for device in devices}
+        self.certs = certs
+        self.site = site
+        self.problems: list[str] = []  # what went wrong in the lab itself, newest last
+        self.numbers = itertools.count(1)
+        self.started = 0.0
+        self._endpoints: dict[str, dict[Listener, Any]] = {name: {} for name in self.devices}
+        self._tasks: set[asyncio.Task] = set()
+        self._order = list(self.devices)
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Open everything; raises LabError in one sentence when an address cannot be had."""
+        for device in self.devices.values():
+            check_loopback(device.address)
+        _raise_file_limit()
+        self.loop = asyncio.get_running_loop()
+        self.manager = web.Server(self._handle)
+        # Devices do not decompress; a lost client ends what is being dripped to it.
+        self.http_options = {
+            "loop": self.loop,
+            "access_log": None,
+            "auto_decompress": False,
+            "keepalive_timeout": 75.0,
+            "lingering_time": 0.0,
+            "logger": _log,
+            "max_line_size": 65536,
+            "max_field_size": 65536,
+        }
+        self.started = time.time()
+        try:
+            for device in self.devices.values():
+                self.reconcile(device, strict=True)
+        except BaseException:
+            await self.stop()
+            raise
+        self.spawn(self._keep())
+        for device in self.devices.values():
+            background = getattr(device, "background", None)
+            if background is not None:
+                self.spawn(self._background(device, background))
+
+    async def stop(self) -> None:
+        """Close all sockets and connections and end all tasks."""
+        self._stopped = True
+        for endpoints in self._endpoints.values():
+            for endpoint in endpoints.values():
+                endpoint.close()
+            endpoints.clear()
+        tasks = [task for task in self._tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.manager.shutdown(0.1)
+
+    def spawn(self, job: Any) -> asyncio.Task:
+        task = self.loop.create_task(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def open_sockets(self, device: Device) -> list[tuple[str, int]]:
+        """(kind, port) of the sockets open now, sorted by port."""
+        return sorted(
+            ((item.kind, item.port) for item in self._endpoints[device.name]), key=lambda pair: (pair[1], pair[0])
+        )
+
+    def connections(self, device: Device) -> int:
+        return sum(len(endpoint.connections) for endpoint in self._endpoints[device.name].values())
+
+    def report(self, problem: str) -> None:
+        if problem not in self.problems[-20:]:
+            self.problems.append(problem)
+            _log.error("%s", problem)
+
+    def failed(self, device: Device, error: BaseException) -> None:
+        """A mistake in a simulated device itself: kept for status and tests."""
+        where = traceback.extract_tb(error.__traceback__)
+        last = f" ({where[-1].filename.rsplit('/', 1)[-1]}:{where[-1].lineno})" if where else ""
+        self.report(f"{device.name}: {type(error).__name__}: {error}{last}")
+        _log.debug("%s", device.name, exc_info=error)
+
+    # -- sockets as the devices want them ------------------------------------------------------------------------
+    def reconcile(self, device: Device, current: Any = None, strict: bool = False) -> None:
+        """Make the open sockets of one device what it wants; the connection `current` is only marked as doomed."""
+        if self._stopped:
+            return
+        have = self._endpoints[device.name]
+        try:
+            want = frozenset() if device.is_down() else device.listeners()
+        except Exception as error:
+            if strict:
+                raise
+            self.failed(device, error)
+            return
+        if have.keys() != want:
+            for listener in have.keys() - want:
+                have.pop(listener).close(current)
+            for listener in want - have.keys():
+                self._open(device, listener, strict)
+        for endpoint in have.values():
+            for connection in tuple(endpoint.connections):
+                if not device.admits(connection.peer):
+                    if connection is current:
+                        connection.doomed = True
+                    else:
+                        connection.cut(flush=False)
+
+    def _open(self, device: Device, listener: Listener, strict: bool) -> None:
+        check_loopback(device.address)
+        if listener.kind not in KINDS:
+            raise LabError(f"{device.name}: no listener kind {listener.kind!r}; known: {', '.join(sorted(KINDS))}")
+        kind = DiscoveryEndpoint if listener.kind == "discovery" else Endpoint
+        try:
+            self._endpoints[device.name][listener] = kind(self, device, listener)
+        except OSError as error:
+            problem = (
+                f"{device.name}: cannot listen on {device.address}:{listener.port} ({listener.kind}): {error.strerror}"
+            )
+            if error.errno == errno.EADDRINUSE:
+                problem += "; another lab may be running: choose another --network or end it with `nwcs-lab down`"
+            elif error.errno == errno.EACCES:
+                problem += "; ports below 1024 need rights the lab does without"
+            if strict:
+                raise LabError(problem) from None
+            self.report(problem)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(RECONCILE)
+            for device in self.devices.values():
+                self.reconcile(device)
+
+    async def _background(self, device: Device, job: Any) -> None:
+        try:
+            await job(self.site)
+        except Exception as error:
+            self.failed(device, error)
+
+    # -- HTTP ----------------------------------------------------------------------------------------------------
+    async def _handle(self, request: web.BaseRequest) -> _Written:
+        connection: HttpConnection = request.protocol  # type: ignore[assignment]
+        listener, device = connection.endpoint.listener, connection.endpoint.device
+        headers: dict[str, str] = {}
+        for name, value in request.headers.items():
+            name = name.lower()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if headers.get("expect", "").lower() == "100-continue" and connection.transport is not None:
+            connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        response, cut = None, ""
+        old = request.version < (1, 1)
+        asked = headers.get("connection", "").lower()
+        keep = "keep-alive" in asked if old else "close" not in asked
+        body = bytearray()
+        if request.body_exists:
+            async for part in request.content.iter_any():
+                body += part
+                if len(body) > MAX_BODY:
+                    response, keep = Response(413), False
+                    break
+        if response is None:
+            asking = Request(
+                request.method, request.raw_path, headers, bytes(body), connection.peer, listener.kind, listener.port,
+                connection.number,
+            )  # fmt: skip
+            response, cut = await self._ask(device, asking)
+        answer = WireAnswer(connection, response, method=request.method, keep=keep, old=old, cut=cut)
+        # Sockets follow the settings before the answer is written, so that whoever has read it finds them so; only this
+        # connection lives on until its answer is out.
+        self.reconcile(device, current=connection)
+        try:
+            await answer.send()
+        except ConnectionError:
+            answer.keep_alive = False  # the client went away; what it asked for has happened all the same
+        if connection.doomed:
+            connection.cut(flush=True)
+        return _Written(answer.keep_alive)
+
+    async def _ask(self, device: Device, request: Request) -> tuple[Response, str]:
+        target = self._redirect(device, request)
+        if target:
+            path = request.path.partition("?")[0]
+            device.log.append(
+                LogEntry(time.time(), request.peer, request.scheme, request.method, path, "redirect", False, 307)
+            )
+            return Response(307, [("Location", target)]), ""
+        try:
+            response = await device.handle(request)
+        except Exception as error:  # a mistake in one device must not stop the others; it is reported
+            self.failed(device, error)
+            return Response(500, [("Content-Type", "text/plain")], b"SIMULATED device failed\n"), ""
+        cut = next((way for fault, way in FAULT_CUTS.items() if fault in device.faults), "") if device.faults else ""
+        return response, cut or response.cut
+
+    def _redirect(self, device: Device, request: Request) -> str:
+        """Where H33 sends the client: another device of the lab, whose log then shows what was sent to it."""
+        if "H33-redirect" in device.faults:
+            follower = self._order[(self._order.index(device.name) + 1) % len(self._order)]
+            other = self.devices[follower]
+            address = other.address if other is not device else "127.255.255.254"
+            return f"{request.scheme}://{address}:{other.ports.get(request.scheme, request.port)}{request.path}"
+        if "H33-downgrade" in device.faults and request.scheme == "https":
+            return f"http://{device.address}:{device.ports['http']}{request.path}"
+        return ""
+
+
+class _Written:
+    """Tells aiohttp that the answer has been written already."""
+
+    def __init__(self, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+
+    async def prepare(self, request: Any) -> None:
+        """Done before."""
+
+    async def write_eof(self) -> None:
+        """Done before."""
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            _log.debug("the limit of open files stays at %d", soft)
