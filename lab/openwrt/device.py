@@ -1,0 +1,387 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated OpenWrt router: state in uci's own form, daemons rpcd, uhttpd, procd and netifd as far as seen over
+/ubus, and the sockets that follow from the configuration in force."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import datetime
+import hashlib
+import ipaddress
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..device import Device, Listener, LogEntry, Request, Response
+from . import attacks, crypt, network
+from .faults import FAULTS, OpenWrtFaults
+from .firewall import lets_in
+from .objects import Objects, Reply
+from .rpc import Call, Options, Uhttpd
+from .sessions import Sessions
+from .uci import Package, Section, Stage, Store, is_true
+from .ucirpc import UciObject
+
+HERE = Path(__file__).parent
+RPCD_OBJECTS = {"session", "uci", "rc", "file", "rpc-sys", "luci", "luci-rpc"}
+MERGED = ("packages", "files", "services", "acl_files", "pages", "netdevs", "shadow")  # model keys laid over base.yml's
+PORT_NAMES = {22: "ssh", 23: "telnet", 80: "http", 443: "https"}
+PORT_DEFAULTS = {"ssh": 2222, "telnet": 2323}
+WRITES = {
+    "uci": {"set", "add", "delete", "rename", "order", "apply", "commit", "confirm", "revert", "rollback"},
+    "rc": {"init"},
+    "service": {"set", "add", "delete", "signal"},
+    "file": {"write", "remove", "exec"},
+    "system": {"reboot", "sysupgrade", "signal"},
+    "rpc-sys": {"password_set", "factory", "reboot", "upgrade_start"},
+    "luci": {"setPassword", "setInitAction", "setLocaltime"},
+    "network.interface": {"up", "down"},
+}
+
+
+class Clock:
+    """Time as the router meets it; tests put a clock in its place that jumps."""
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    def utc(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.timezone.utc)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class OpenWrtDevice(OpenWrtFaults, Device):
+    family = "openwrt"
+    faults_known = FAULTS
+    attacks = attacks.ATTACKS
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        model: dict[str, Any],
+        ports: dict[str, int] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(name, address, with_base(model), ports)
+        self.clock = clock or Clock()
+        self.stub_scripts = bool(self.model.get("stub_scripts"))  # config changes reach no running daemon
+        default_wan = ".".join(address.split(".")[:2]) + ".200.0/24"
+        self.wan_clients = ipaddress.ip_network(self.model.get("wan_clients", default_wan))
+        self.signatures = json.loads((HERE / "signatures.json").read_text(encoding="utf-8"))
+        self.uhttpd = Uhttpd(self, self.model["pages"])
+        self._load()
+
+    def _load(self) -> None:
+        """Everything as the model says: the factory state."""
+        model = copy.deepcopy(self.model)
+        self.store = Store(model["packages"])
+        self.files: dict[str, str] = model["files"]
+        self.shadow: dict[str, str] = model["shadow"]
+        self.acl_files: dict[str, Any] = model["acl_files"]
+        self.services: dict[str, dict[str, Any]] = model["services"]
+        self.installed: dict[str, str] | None = model.get("installed")
+        for row in self.services.values():
+            row.setdefault("running", row["enabled"])
+        for entry in self.model["netdevs"].values():
+            if entry.get("mac") == "own":
+                entry["mac"] = self.mac()
+        self.flash = dict(self.store.files)  # what a power cycle brings back
+        self.sessions = Sessions(self.clock, lambda sid: self.uci.forget(sid))
+        self.uci = UciObject(self.store, self.sessions, self.clock, self._changed)
+        self.objects_impl = Objects(self)
+        self.rpcd_up = True
+        self.live: dict[str, Package] = {}
+        self.booted = self.clock.time()
+        self._boot()
+        self.home = network.lan_address(self.live["network"])
+        for fault in tuple(self.faults):
+            self.fault_switched(fault, True)
+
+    def _boot(self) -> None:
+        self.live = {config: self.store.peek(config) for config in self.store.files}
+        self.hostname = self._configured_hostname()
+        self._sockets: set[Listener] | None = None
+        self.sessions.start(self.acl_files)
+
+    def _configured_hostname(self) -> str:
+        return next((s.get("hostname", "OpenWrt") for s in self.live["system"].of_type("system")), "OpenWrt")
+
+    # -- what the server asks ----------------------------------------------------------------------------------
+    def listeners(self) -> set[Listener]:
+        self.uci.tick()
+        if self.is_down():
+            return set()
+        if self._sockets is None:
+            self._sockets = {Listener(kind, self.lab_port(port), b) for kind, port, b, _ in self._services_open()}
+        return self._sockets
+
+    def _services_open(self) -> Iterator[tuple[str, int, bytes, str]]:
+        """(kind, the router's own port, banner, address it is bound to or "" for all)."""
+        if network.lan_address(self.live["network"]) != self.home:
+            return  # it went to another address; nothing answers here any more (H49)
+        if self.running("uhttpd"):
+            for section in self.live["uhttpd"].of_type("uhttpd"):
+                for option, kind in (("listen_http", "http"), ("listen_https", "https")):
+                    for text in section.list(option):
+                        host, _, port = text.rpartition(":")
+                        if port.isdigit() and not host.startswith("["):  # the lab has IPv4 only
+                            yield kind, int(port), b"", "" if host in ("", "0.0.0.0") else host
+        if self.running("dropbear"):
+            for section in self.live.get("dropbear", Package("")).of_type("dropbear"):
+                if self.truth(section, "enable", default=True):
+                    bound = section.get("DirectInterface") or section.get("Interface")
+                    yield "banner", int(section.get("Port", "22")), b"SSH-2.0-dropbear_2022.83\r\n", bound
+        if self.running("miniupnpd"):
+            config = self.live["upnpd"].section("config")
+            yield "banner", int(config.get("port", "5000") if config else "5000"), b"", "lan"
+        if self.running("telnet"):
+            yield "banner", 23, b"\xff\xfd\x01OpenWrt login: ", ""
+
+    def lab_port(self, port: int) -> int:
+        """Where the lab opens a port of the router: privileged ones are moved up."""
+        name = PORT_NAMES.get(port)
+        if name:
+            return self.ports.get(name, PORT_DEFAULTS.get(name, port))
+        return port if port >= 1024 else 10000 + port
+
+    def admits(self, peer: str, port: int = 0) -> bool:
+        """Clients of the wan side pass the firewall; `port` is the lab's port, 0 asks for any port at all."""
+        if ipaddress.ip_address(peer) not in self.wan_clients or not self.running("firewall"):
+            return True
+        for _, own_port, _, bound in self._services_open():
+            if port in (0, self.lab_port(own_port)) and bound in ("", "wan"):
+                if lets_in(self.live["firewall"], peer, own_port):
+                    return True
+        return False
+
+    async def handle(self, request: Request) -> Response:
+        self.uci.tick()
+        if not self.admits(request.peer, request.port):
+            return Response(cut="reset")
+        spoiled = self.spoil_request(request)
+        response, calls = spoiled or await self.uhttpd.handle(request, self.uhttpd_options())
+        self._note(request, response, calls)
+        if not spoiled:
+            self.spoil_response(response, calls)
+        return response
+
+    def _note(self, request: Request, response: Response, calls: list[Call]) -> None:
+        logins = [c for c in calls if c.operation == "session.login"]
+        sessions = [self.sessions.by_id.get(c.session) for c in calls]
+        user = next((s.data["username"] for s in sessions if s and "username" in s.data), "")
+        login = ""
+        if logins:
+            login = "ok" if logins[-1].status == 0 else "refused"
+            user = logins[-1].username if login == "ok" else user
+        operations = ",".join(dict.fromkeys(c.operation for c in calls))
+        write = any(c.operation.rpartition(".")[2] in WRITES.get(c.operation.rpartition(".")[0], ()) for c in calls)
+        path = request.path.partition("?")[0]
+        self.log.append(
+            LogEntry(
+                time.time(), request.peer, request.scheme, request.method, path, operations, write, response.status,
+                user, login, len(calls),
+            )  # fmt: skip
+        )
+
+    def uhttpd_options(self) -> Options:
+        """The web server's settings in force (the first section, as the first process reads it)."""
+        section = next(iter(self.live["uhttpd"].of_type("uhttpd")), Section("uhttpd", "main", False))
+        https = [port for kind, port, _, _ in self._services_open() if kind == "https"]
+        return Options(
+            prefix=section.get("ubus_prefix"),
+            redirect_https=bool(https) and self.truth(section, "redirect_https", default=False),
+            https_port=self.lab_port(https[0]) if https else 443,
+            no_ubusauth=self.truth(section, "no_ubusauth", default=False),
+            cors=self.truth(section, "ubus_cors", default=False),
+            script_timeout=float(section.get("script_timeout", "60")),
+            keepalive=int(section.get("http_keepalive", "20")),
+        )
+
+    # -- the bus -----------------------------------------------------------------------------------------------
+    def objects(self) -> dict[str, dict[str, dict[str, str]]]:
+        """All ubus objects with their methods' signatures, sorted by name."""
+        out = {k: v for k, v in self.signatures.items() if k not in RPCD_OBJECTS or self.rpcd_up}
+        for name in self.model.get("absent_objects", ()):
+            out.pop(name, None)
+        for section in network.interfaces(self.live["network"]):
+            out[f"network.interface.{section.name}"] = self.signatures["network.interface"]
+        return dict(sorted(out.items()))
+
+    def granted(self, sid: str, obj: str, method: str) -> bool:
+        session = self.sessions.get(sid) if self.rpcd_up else None  # without rpcd nobody can be asked
+        return bool(session and session.allows("ubus", obj, method))
+
+    def invoke(self, sid: str, obj: str, method: str, args: dict[str, Any]) -> Reply:
+        args = self.spoil_call(sid, obj, method, args)
+        if isinstance(args, tuple):
+            return args
+        if obj == "uci":
+            handler: Any = getattr(self.uci, method, None)
+        elif obj.startswith("network.interface.") and method in ("status", "dump"):
+            handler = getattr(self.objects_impl, f"network_interface_{method}")
+            args = {"interface": obj.removeprefix("network.interface.")}
+        else:
+            handler = getattr(self.objects_impl, f"{obj}_{method}".replace(".", "_").replace("-", "_"), None)
+        if handler is None:
+            return 8, None  # declared, but not simulated
+        return handler(sid, args)
+
+    async def wait(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
+    # -- state -------------------------------------------------------------------------------------------------
+    def now(self) -> datetime.datetime:
+        return self.clock.utc() + datetime.timedelta(seconds=self.clock_offset)
+
+    def uptime(self) -> int:
+        return int(self.clock.time() - self.booted)
+
+    def mac(self) -> str:
+        """A MAC address of its own, always the same for this name (locally administered)."""
+        digest = hashlib.sha256(self.name.encode()).digest()
+        return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+
+    def truth(self, section: Section, option: str, default: bool) -> bool:
+        return is_true(section.get(option), default)
+
+    def set_password(self, user: str, password: str) -> None:
+        self.shadow[user] = crypt.new_hash(password)
+
+    def running(self, name: str) -> bool:
+        """Whether the service's process is there: it was started, and its configuration lets it run."""
+        row = self.services.get(name)
+        if row is None or not row["running"]:
+            return False
+        if self.stub_scripts:
+            return True
+        if name == "dropbear":
+            rows = self.live.get("dropbear", Package("")).of_type("dropbear")
+            return any(self.truth(s, "enable", default=True) for s in rows)
+        if name == "miniupnpd":
+            config = self.live.get("upnpd", Package("")).section("config")
+            return config is not None and self.truth(config, "enabled", default=True)  # absent means on (H51)
+        if name == "ddns":
+            return any(self.truth(s, "enabled", default=False) for s in self.live["ddns"].of_type("service"))
+        return True
+
+    def service(self, name: str, action: str) -> None:
+        """What /etc/init.d/<name> <action> does."""
+        row = self.services.get(name)
+        if row is None:
+            return
+        if action in ("enable", "disable"):
+            row["enabled"] = action == "enable"
+        elif action != "reload" or row["running"]:
+            row["running"] = action != "stop"
+        self._sockets = None
+
+    @contextlib.contextmanager
+    def edit(self, config: str) -> Iterator[Stage]:
+        """Change a config as somebody with a shell does: committed and in force at once."""
+        stage = Stage(self.store.load(config) or Package(config))
+        yield stage
+        self.store.files[config] = stage.package.export()
+        self._changed(config)
+
+    def ensure(self, config: str) -> None:
+        self.store.files.setdefault(config, "")
+
+    def _changed(self, config: str) -> None:
+        """procd's config.change: the daemons of this config take the committed values."""
+        if "H16" not in self.faults:
+            self.flash[config] = self.store.files[config]
+        if self.stub_scripts:
+            return
+        self.live[config] = self.store.peek(config)
+        self._sockets = None
+        if config == "system":
+            self.hostname = self._configured_hostname()
+
+    # -- files -------------------------------------------------------------------------------------------------
+    def paths(self) -> list[str]:
+        made = ["/etc/shadow", "/tmp/resolv.conf.d/resolv.conf.auto", "/proc/sys/kernel/hostname"]
+        configs = [f"/etc/config/{name}" for name in self.store.files]
+        acls = [f"/usr/share/rpcd/acl.d/{name}" for name in self.acl_files]
+        return [*made, *configs, *acls, *(p for p in self.files if p not in made)]
+
+    def exists(self, path: str) -> bool:
+        return any(p == path or p.startswith(path.rstrip("/") + "/") for p in self.paths())
+
+    def read(self, path: str) -> str | None:
+        """A file's text; None for a directory and for what is not there."""
+        folder, _, name = path.rpartition("/")
+        if folder == "/etc/config":
+            return self.store.files.get(name)
+        if folder == "/usr/share/rpcd/acl.d" and name in self.acl_files:
+            return json.dumps(self.acl_files[name], indent="\t") + "\n"
+        if path == "/etc/shadow":
+            return "".join(f"{user}:{hashed}:0:0:99999:7:::\n" for user, hashed in self.shadow.items())
+        if path == "/tmp/resolv.conf.d/resolv.conf.auto":
+            return network.resolv_conf(self.live["network"], self.model)
+        if path == "/proc/sys/kernel/hostname":
+            return self.hostname + "\n"
+        return self.files.get(path)
+
+    def write(self, path: str, text: str) -> None:
+        folder, _, name = path.rpartition("/")
+        if folder == "/etc/config":
+            self.store.files[name] = text  # in force after the next reload, as on the router
+            self.flash[name] = text
+        elif folder == "/usr/share/rpcd/acl.d":
+            self.acl_files[name] = json.loads(text)
+        elif path == "/etc/shadow":
+            self.shadow = {row.split(":")[0]: row.split(":")[1] for row in text.splitlines() if ":" in row}
+        else:
+            self.files[path] = text
+
+    # -- what the lab's user asks ------------------------------------------------------------------------------
+    def attack(self, name: str, **arguments: Any) -> str:
+        if name not in attacks.ATTACKS:
+            raise KeyError(f"{self.name}: no attack {name!r}; known: {', '.join(sorted(attacks.ATTACKS))}")
+        return attacks.play(self, name, **arguments)
+
+    def restarted(self) -> None:
+        """A power cycle: what flash holds comes back; sessions, stages and a pending rollback are gone (H45)."""
+        self.store.files = dict(self.flash)
+        self.uci.pending = None
+        for row in self.services.values():
+            row["running"] = row["enabled"]
+        self.booted = self.clock.time()
+        self._boot()
+
+    def factory_reset(self) -> None:
+        self._load()
+        self.restart()
+
+    def rpcd_hangup(self) -> None:
+        """SIGHUP to rpcd (`service rpcd reload`): sessions stay, a pending rollback is forgotten."""
+        self.uci.hangup()
+
+    def rpcd_stop(self) -> None:
+        self.rpcd_up = False
+        self.uci.hangup()
+
+    def rpcd_start(self) -> None:
+        self.rpcd_up = True
+        self.sessions.start(self.acl_files)
+
+
+def with_base(model: dict[str, Any]) -> dict[str, Any]:
+    """The model laid over base.yml; in the keys of MERGED entry by entry, where null takes an entry away."""
+    base = yaml.safe_load((HERE / "base.yml").read_text(encoding="utf-8"))
+    out = {**base, **copy.deepcopy(model)}
+    for key in MERGED:
+        rows = {**(base.get(key) or {}), **(model.get(key) or {})}
+        out[key] = copy.deepcopy({k: v for k, v in rows.items() if v is not None})
+    return out
