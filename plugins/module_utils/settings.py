@@ -99,16 +99,19 @@ def _keys() -> Iterator[Setting]:
         "a03-1 ciaj-5a", phase=close,
     )
 
-    yield s("auth.anonymous_api", "bool", "settings readable without a login", "未認証での設定閲覧", "critical", "a03-1",
+    yield s("auth.anonymous_api", "bool", "settings readable without a login", "未認証での設定閲覧", "critical",
+            "a03-1",
             observed=True)
     yield s("auth.lockout_attempts", "int", "failures until lock-out", "ロックまでの失敗回数", "high", "a03-4",
             unit="attempts")
     yield s("auth.lockout_minutes", "int", "lock-out time", "ロック時間", "medium", "a03-4", unit="minutes")
     yield s("auth.password_min_length", "int", "minimum password length", "パスワード最小長", "medium", "a03-4",
             unit="characters")
-    yield s("auth.password_complexity", "bool", "password complexity asked for", "パスワード複雑性の要求", "medium", "a03-4")
+    yield s("auth.password_complexity", "bool", "password complexity asked for", "パスワード複雑性の要求", "medium",
+            "a03-4")
     yield s("auth.http_schemes", "list", "HTTP login schemes", "HTTP認証方式", "medium", "a03-1", observed=True)
-    yield s("auth.ssh_password_login", "bool", "SSH login by password", "SSHパスワード認証", "high", "a02-1", phase=close)
+    yield s("auth.ssh_password_login", "bool", "SSH login by password", "SSHパスワード認証", "high", "a02-1",
+            phase=close)
     yield s("auth.ssh_keys", "list", "SSH keys that may log in", "SSH公開鍵", "critical", "a03-5 cp-2", observed=True)
 
     yield s("services.*.enabled", "bool", "service", "サービス", "high", "a02-1 a11-1 mext-b3 cp-2", phase=close)
@@ -147,17 +150,20 @@ def _keys() -> Iterator[Setting]:
     yield s("tls.certificate.trusted", "bool", "certificate trusted by the site", "証明書の信頼", "high", "d01-3 b02-1",
             observed=True)
 
-    yield s("video.authentication", "bool", "video asks for a login", "映像の認証", "critical", "a03-1 a12-2", phase=close)
+    yield s("video.authentication", "bool", "video asks for a login", "映像の認証", "critical", "a03-1 a12-2",
+            phase=close)
     yield s("video.encryption", "bool", "video can be encrypted", "映像の暗号化", "medium", "d01-2")
 
-    yield s("network.addressing", "enum", "addressing", "アドレス取得方法", "medium", "cp-2", choices=("dhcp", "static"),
+    yield s("network.addressing", "enum", "addressing", "アドレス取得方法", "medium", "cp-2", choices=("dhcp",
+            "static"),
             phase=path)
     yield s("network.address", "list", "addresses of the device", "機器のアドレス", "high", "cp-2", normal="interface",
             phase=path)
     yield s("network.gateway", "list", "default gateway", "ゲートウェイ", "high", "cp-2", normal="address", phase=path)
     yield s("network.dns_servers", "list", "DNS servers", "DNSサーバ", "critical", "cp-2 ciaj-3", normal="address",
             ordered=True)
-    yield s("network.dns_from_provider", "bool", "takes DNS servers from the provider", "DNSの自動取得", "high", "ciaj-3")
+    yield s("network.dns_from_provider", "bool", "takes DNS servers from the provider", "DNSの自動取得", "high",
+            "ciaj-3")
     yield s("network.dns_handed_out", "list", "DNS servers handed out by DHCP", "配布DNSサーバ", "critical",
             "cp-2 ciaj-3", normal="address", ordered=True)
     yield s("network.static_names", "list", "names the router answers itself", "静的な名前解決", "high", "ciaj-3")
@@ -181,7 +187,8 @@ def _keys() -> Iterator[Setting]:
             "p02 ssaj-3", phase=path)
     yield s("nat.wan_input", "enum", "default for unasked connections from the internet", "インターネット側の既定動作",
             "critical", "ssaj-3", choices=("accept", "reject", "drop"), phase=path)
-    yield s("nat.forwarding", "list", "zone to zone forwarding", "ゾーン間転送", "high", "b00 ssaj-3", of="str", phase=path)
+    yield s("nat.forwarding", "list", "zone to zone forwarding", "ゾーン間転送", "high", "b00 ssaj-3", of="str",
+            phase=path)
 
     yield s("wireless.*.enabled", "bool", "wireless network", "無線LAN", "high", "e01-1", phase=close)
     yield s("wireless.*.ssid", "str", "network name", "SSID", "medium", "e01-2", phase=path)
@@ -228,6 +235,7 @@ def key_text(key: Key) -> str:
     return ".".join(parts)
 
 
+@lru_cache(maxsize=8192)
 def parse_key(text: str) -> Key:
     """The inverse of key_text. InputError when the quoting is broken."""
     parts: list[str] = []
