@@ -96,9 +96,7 @@ class CertStore:
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(shown))]), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         )
         cert = builder.sign(issuer_key, hashes.SHA256())
         return _key_pem(key) + cert.public_bytes(serialization.Encoding.PEM)

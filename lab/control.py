@@ -30,7 +30,8 @@ from .device import WIRE_FAULTS, Device
 from .server import LabServer
 from .site import Site
 
-_SECRET = re.compile(r"pass|hash|secret|nonce|session|token|cookie|psk|community|(^|_)keys?$|pwd|shadow", re.I)
+_SECRET = re.compile(r"pass|hash|secret|nonce|session|cookie|psk|community|(^|_)keys?$|pwd|shadow", re.I)
+_ROLES = {"onvif": "cameras", "onvif-recorder": "recorders", "openwrt": "routers"}  # family of the model -> group
 _MAX_LINE = 1 << 20
 
 
@@ -232,7 +233,7 @@ class Lab:
 
 
 def inventory(site: Site) -> dict[str, Any]:
-    """The site as Ansible inventory: one group per family, the bootstrap login of each device where it has one."""
+    """The site as Ansible inventory: cameras, recorders, routers; the bootstrap login of each device that has one."""
     groups: dict[str, Any] = {}
     for device in site.devices:
         sockets = {item.kind: item.port for item in device.listeners()}
@@ -248,7 +249,8 @@ def inventory(site: Site) -> dict[str, Any]:
         if login:
             user, password = login.values() if isinstance(login, dict) else login
             host |= {"nwcs_username": user, "nwcs_password": password}
-        groups.setdefault(device.family, {"hosts": {}})["hosts"][device.name] = host
+        family = str(device.model.get("family") or device.family)
+        groups.setdefault(_ROLES.get(family, family), {"hosts": {}})["hosts"][device.name] = host
     return {"all": {"vars": {"nwcs_site": site.name}, "children": groups}}
 
 

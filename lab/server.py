@@ -15,261 +15,22 @@ import errno
 import itertools
 import logging
 import resource
-import socket
-import ssl
 import time
 import traceback
 from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from .base import LabError, check_loopback
 from .certs import CertStore
 from .device import Device, Listener, LogEntry, Request, Response
-from .discovery import DiscoveryProtocol
-from .rtsp import RtspSession
-from .wire import FAULT_CUTS, WireAnswer, reset
+from .sockets import PROTOCOLS, DiscoveryEndpoint, Endpoint, HttpConnection
+from .wire import FAULT_CUTS, WireAnswer
 
 RECONCILE = 0.15  # seconds between two looks at what should be open
-BANNER_SECONDS = 5.0
-HANDSHAKE_SECONDS = 10.0
 MAX_BODY = 4 * 1024 * 1024
-TLS_KINDS = frozenset({"https", "rtsps"})
-KINDS = frozenset({"http", "https", "rtsp", "rtsps", "banner", "discovery"})
 _log = logging.getLogger("nwcs.lab")
-
-
-class _Tracked:
-    """What all TCP connections to devices have in common. `_tracked` counts them in at their endpoint."""
-
-    endpoint: Endpoint
-    peer: str
-    gone: asyncio.Event | None
-    doomed = False  # ends with the answer that is being written
-
-    def cut(self, flush: bool) -> None:
-        """End the connection: after what was written (flush) or at once with a reset."""
-        transport = self.transport  # type: ignore[attr-defined]
-        if transport is None:
-            return
-        if flush:
-            transport.close()
-        else:
-            reset(transport.get_extra_info("socket"))
-            transport.abort()
-
-
-class HttpConnection(_Tracked, RequestHandler):
-    """One HTTP connection; aiohttp parses, `WireAnswer` writes."""
-
-    def __init__(self, server: LabServer, endpoint: Endpoint, peer: str) -> None:
-        super().__init__(server.manager, **server.http_options)
-        self.server = server
-        self.endpoint = endpoint
-        self.peer = peer
-        self.number = next(server.numbers)
-        self.gone = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.endpoint.connections.add(self)
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.endpoint.connections.discard(self)
-        if self.gone is not None:
-            self.gone.set()
-        super().connection_lost(exc)
-
-    def cut(self, flush: bool) -> None:
-        super().cut(flush)
-        self.force_close()
-
-    async def pause(self, seconds: float) -> bool:
-        """Wait; False as soon as the connection has gone."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return False
-        if self.gone is None:
-            self.gone = asyncio.Event()
-        try:
-            await asyncio.wait_for(self.gone.wait(), seconds)
-        except TimeoutError:
-            return self.transport is not None and not self.transport.is_closing()
-        return False
-
-
-class RtspConnection(_Tracked, asyncio.Protocol):
-    def __init__(self, server: LabServer, endpoint: Endpoint, peer: str) -> None:
-        self.server = server
-        self.endpoint = endpoint
-        self.peer = peer
-        self.session = RtspSession(endpoint.device, peer, endpoint.listener.kind)
-        self.transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.endpoint.connections.add(self)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.endpoint.connections.discard(self)
-
-    def data_received(self, data: bytes) -> None:
-        device = self.endpoint.device
-        try:
-            answer, stays = self.session.feed(data)
-        except Exception as error:  # a mistake in one device must not stop the others; it is reported
-            self.server.failed(device, error)
-            answer, stays = b"", False
-        self.server.reconcile(device, current=self)
-        self.transport.write(answer)
-        if self.doomed or not stays:
-            self.transport.close()
-
-
-class BannerConnection(_Tracked, asyncio.Protocol):
-    """Telnet, FTP, SSH as far as anyone sees before a login: the banner, then the end."""
-
-    def __init__(self, server: LabServer, endpoint: Endpoint, peer: str) -> None:
-        self.endpoint = endpoint
-        self.peer = peer
-        self.transport: Any = None
-        self.timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.endpoint.connections.add(self)
-        self.transport.write(self.endpoint.listener.banner)
-        self.timer = asyncio.get_running_loop().call_later(BANNER_SECONDS, self.transport.close)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.endpoint.connections.discard(self)
-        if self.timer is not None:
-            self.timer.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.close()
-
-
-_PROTOCOLS = {
-    "http": HttpConnection,
-    "https": HttpConnection,
-    "rtsp": RtspConnection,
-    "rtsps": RtspConnection,
-    "banner": BannerConnection,
-}
-
-
-class Endpoint:
-    """One open TCP socket of one device, with its connections."""
-
-    def __init__(self, server: LabServer, device: Device, listener: Listener) -> None:
-        self.server = server
-        self.device = device
-        self.listener = listener
-        self.connections: set[Any] = set()
-        self.handshakes: set[asyncio.Task] = set()
-        self.closed = False
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            self.sock.setblocking(False)
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.sock.bind((device.address, listener.port))
-            self.sock.listen(256)
-        except BaseException:
-            self.sock.close()
-            raise
-        server.loop.add_reader(self.sock, self._accept)
-
-    def close(self, current: Any = None) -> None:
-        self.closed = True
-        self.server.loop.remove_reader(self.sock)
-        self.sock.close()
-        for connection in tuple(self.connections):
-            if connection is current:
-                connection.doomed = True
-            else:
-                connection.cut(flush=False)
-        for task in tuple(self.handshakes):
-            task.cancel()
-
-    def _accept(self) -> None:
-        for _ in range(64):
-            try:
-                sock, peer = self.sock.accept()
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self.server.report("too many open files; raise the limit (ulimit -n)")
-                return
-            if self.device.is_down() or not self.device.admits(peer[0]):
-                reset(sock)
-                sock.close()
-                continue
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            task = self.server.spawn(self._serve(sock, peer[0]))
-            self.handshakes.add(task)
-            task.add_done_callback(self.handshakes.discard)
-
-    async def _serve(self, sock: socket.socket, peer: str) -> None:
-        kind = self.listener.kind
-        try:
-            context = self.server.certs.context(self.device) if kind in TLS_KINDS else None
-        except Exception as error:
-            self.server.failed(self.device, error)
-            sock.close()
-            return
-        protocol = _PROTOCOLS[kind](self.server, self, peer)
-        try:
-            await self.server.loop.connect_accepted_socket(
-                lambda: protocol, sock, ssl=context, ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None
-            )
-        except (TimeoutError, OSError, ssl.SSLError):
-            sock.close()  # the client went away or refused the certificate
-            return
-        except asyncio.CancelledError:
-            sock.close()  # the socket was switched off during the handshake
-            raise
-        if self.closed:
-            protocol.cut(flush=False)
-
-
-class DiscoveryEndpoint:
-    """The UDP socket of one device; several may use one port on different loopback addresses."""
-
-    def __init__(self, server: LabServer, device: Device, listener: Listener) -> None:
-        self.server = server
-        self.listener = listener
-        self.connections: set[Any] = set()
-        self.protocol = DiscoveryProtocol(device, server.failed)
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            self.sock.setblocking(False)
-            self.sock.bind((device.address, listener.port))
-        except BaseException:
-            self.sock.close()
-            raise
-        server.loop.add_reader(self.sock, self._receive)
-        self.protocol.transport = self  # type: ignore[assignment]
-
-    def _receive(self) -> None:
-        for _ in range(64):
-            try:
-                data, peer = self.sock.recvfrom(65535)
-            except OSError:
-                return
-            self.protocol.datagram_received(data, peer)
-
-    def sendto(self, data: bytes, peer: tuple) -> None:
-        try:
-            self.sock.sendto(data, peer)
-        except OSError as error:
-            _log.debug("no discovery answer to %s: %s", peer, error)
-
-    def close(self, current: Any = None) -> None:
-        self.server.loop.remove_reader(self.sock)
-        self.sock.close()
 
 
 class LabServer:
@@ -385,9 +146,9 @@ class LabServer:
                         connection.cut(flush=False)
 
     def _open(self, device: Device, listener: Listener, strict: bool) -> None:
-        check_loopback(device.address)
-        if listener.kind not in KINDS:
-            raise LabError(f"{device.name}: no listener kind {listener.kind!r}; known: {', '.join(sorted(KINDS))}")
+        if listener.kind not in (*PROTOCOLS, "discovery"):
+            known = ", ".join((*PROTOCOLS, "discovery"))
+            raise LabError(f"{device.name}: no listener kind {listener.kind!r}; known: {known}")
         kind = DiscoveryEndpoint if listener.kind == "discovery" else Endpoint
         try:
             self._endpoints[device.name][listener] = kind(self, device, listener)

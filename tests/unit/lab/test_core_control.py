@@ -22,14 +22,14 @@ import yaml
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from core_box import PASSWORD  # noqa: E402
+from core_box import PASSWORD
 
-from ansible_collections.nwcs.hardening.lab import site as site_module  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.base import LabError  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.cli import printable  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.client import LabClient  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.site import Site  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.testing import free_network, is_open  # noqa: E402
+from ansible_collections.nwcs.hardening.lab import site as site_module
+from ansible_collections.nwcs.hardening.lab.base import LabError
+from ansible_collections.nwcs.hardening.lab.cli import printable
+from ansible_collections.nwcs.hardening.lab.client import LabClient
+from ansible_collections.nwcs.hardening.lab.site import Site
+from ansible_collections.nwcs.hardening.lab.testing import free_network, is_open
 
 PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from core_box import PASSWORD, box, two  # noqa: E402
+from core_box import PASSWORD, box, two
 
-from ansible_collections.nwcs.hardening.lab.testing import running_lab  # noqa: E402
+from ansible_collections.nwcs.hardening.lab.testing import running_lab
 
 
 @pytest.fixture

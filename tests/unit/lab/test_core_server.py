@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from core_box import BODY, Box, box, two  # noqa: E402
+from core_box import BODY, Box, box, two
 
-from ansible_collections.nwcs.hardening.lab.base import LabError, check_loopback  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.certs import CertStore  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.server import LabServer  # noqa: E402
-from ansible_collections.nwcs.hardening.lab.testing import is_open, running_lab  # noqa: E402
+from ansible_collections.nwcs.hardening.lab.base import LabError, check_loopback
+from ansible_collections.nwcs.hardening.lab.certs import CertStore
+from ansible_collections.nwcs.hardening.lab.server import LabServer
+from ansible_collections.nwcs.hardening.lab.testing import is_open, running_lab
 
 
 @pytest.fixture
