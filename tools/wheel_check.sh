@@ -30,7 +30,7 @@ PYTHON
 
 echo "== install it"
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q "$wheel[lab]"
+"$work/venv/bin/python" -m pip install -q "${wheel}[lab]"
 
 echo "== use it from elsewhere"
 unset ANSIBLE_CONFIG ANSIBLE_COLLECTIONS_PATH ANSIBLE_INVENTORY PYTHONPATH
