@@ -6,5 +6,6 @@
 from __future__ import annotations
 
 from .device import OnvifDevice
+from .recorder import OnvifRecorder
 
-FAMILIES = {"onvif": OnvifDevice}
+FAMILIES = {"onvif": OnvifDevice, "onvif-recorder": OnvifRecorder}

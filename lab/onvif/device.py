@@ -18,7 +18,7 @@ from .auth import Digest, Lockout, Login, UsernameToken
 from .faults import FAULTS, damage, unsupported
 from .soap import Call, Fault, Node, check_namespaces, envelope, q, read_call
 from .state import HOSTILE, LOOKALIKES, factory_state
-from .table import ALLOWED, OPERATIONS, PRE_AUTH, Operation
+from .table import ALLOWED, OPERATIONS, PRE_AUTH, READ_SYSTEM, Operation
 
 SOAP_TYPE = "application/soap+xml; charset=utf-8"
 RESTART_FOR = ("protocols", "hostname", "ntp", "zero_configuration", "dynamic_dns")
@@ -85,7 +85,7 @@ class OnvifDevice(Device):
 
     def waits_for_restart(self) -> bool:
         """True when a stored value is not in force yet."""
-        return any(self._waits(key) and self.stored[key] != self.state[key] for key in self.state)
+        return any(self._waits(key) and self._differs(key) for key in self.state)
 
     def limit(self, name: str) -> int:
         """A limit of the device by its capability name."""
@@ -139,9 +139,8 @@ class OnvifDevice(Device):
         for state in (self.state, self.stored):
             state["information"] |= {"Manufacturer": nth(0), "Model": nth(1)}
             state["hostname"]["Name"] = nth(2)
-            state["scopes"] += [
-                {"ScopeDef": "Configurable", "ScopeItem": f"onvif://www.onvif.org/name/{nth(i)}"} for i in range(2)
-            ]
+            scopes = [{"ScopeDef": "Configurable", "ScopeItem": f"onvif://www.onvif.org/name/{nth(i)}"} for i in (0, 1)]
+            state["scopes"] += [scope for scope in scopes if scope not in state["scopes"]]
             have = {user["Username"] for user in state["users"]}
             state["users"] += [
                 {"Username": name, "Password": "12345", "UserLevel": "User", "fixed": False}
@@ -153,6 +152,23 @@ class OnvifDevice(Device):
         done = attacks.play(self, name)
         self.listening_at_start = self._enabled()
         return done
+
+    # -- what the lab shows of it ----------------------------------------------------------------------------------
+    @property
+    def bootstrap_login(self) -> tuple[str, str] | None:
+        """User and password of the first administrator as the device left the factory; None when it has none."""
+        admins = [user for user in self.factory["users"] if user["UserLevel"] == "Administrator"]
+        return (admins[0]["Username"], admins[0]["Password"]) if admins and "H50" not in self.faults else None
+
+    def public_state(self) -> dict[str, Any]:
+        """The state without passwords; `waiting` are keys whose stored value needs a restart."""
+        state = copy.deepcopy(self.state)
+        for user in state["users"]:
+            del user["Password"]
+        return state | {"waiting": [key for key in self.state if self._waits(key) and self._differs(key)]}
+
+    def _differs(self, key: str) -> bool:
+        return self.stored[key] != self.state[key]
 
     # -- sockets ---------------------------------------------------------------------------------------------------
     def _enabled(self) -> set[str]:
@@ -331,7 +347,9 @@ class OnvifDevice(Device):
 
     def _admit(self, request: Request, call: Call, operation: Operation | None, entry: LogEntry) -> Response | None:
         """None when the caller may do this, else the answer that refuses him."""
-        access = operation.access if operation else "READ_SYSTEM"
+        # An operation this device lacks is refused as the one it would be; one ONVIF does not know wants a login.
+        meant = operation or OPERATIONS.get((call.service, call.operation))
+        access = meant.access if meant else READ_SYSTEM
         if access == PRE_AUTH and call.operation not in self.model.get("login_for", ()):
             return None
         if self._open() or (call.operation == "GetUsers" and "H04" in self.faults):
@@ -340,7 +358,7 @@ class OnvifDevice(Device):
         if login.outcome != "ok":
             return self._refuse(login)
         level = next((user["UserLevel"] for user in self.state["users"] if user["Username"] == login.user), "")
-        if level in ALLOWED.get(access, ALLOWED["READ_SYSTEM"]) or "H09" in self.faults:
+        if level in ALLOWED.get(access, ALLOWED[READ_SYSTEM]) or "H09" in self.faults:
             return None
         if "H42" in self.faults and not level:
             return None

@@ -64,6 +64,4 @@ def answer(device: OnvifDevice, probe: bytes) -> bytes | None:
 
 
 # Prefixes that occur only inside the text of d:Types.
-_TEXT_PREFIXES = (
-    'xmlns:dn="http://www.onvif.org/ver10/network/wsdl" xmlns:tds="http://www.onvif.org/ver10/device/wsdl"'
-)
+_TEXT_PREFIXES = 'xmlns:dn="http://www.onvif.org/ver10/network/wsdl" xmlns:tds="http://www.onvif.org/ver10/device/wsdl"'

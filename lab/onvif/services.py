@@ -82,9 +82,7 @@ def get_services(device: OnvifDevice, call: Call) -> list[Node]:
 
 
 def _device_capabilities(device: OnvifDevice) -> Node:
-    return Node(
-        "tds:Capabilities", [Node(f"tds:{group}", **flags) for group, flags in capabilities(device).items()]
-    )
+    return Node("tds:Capabilities", [Node(f"tds:{group}", **flags) for group, flags in capabilities(device).items()])
 
 
 def _media_capabilities(device: OnvifDevice) -> Node:
@@ -292,7 +290,9 @@ def _track() -> Node:
 
 
 def _source_token(channel: dict[str, Any]) -> Node:
-    return Node("tt:SourceToken", Node("tt:Token", channel["receiver"]), Type="http://www.onvif.org/ver10/schema/Receiver")
+    return Node(
+        "tt:SourceToken", Node("tt:Token", channel["receiver"]), Type="http://www.onvif.org/ver10/schema/Receiver"
+    )
 
 
 @operation("trc", READ_MEDIA)
