@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import select
+import signal
 import sys
 import time
 import traceback
@@ -146,12 +147,14 @@ def _start_in_background(lab: Lab) -> None:
         while not said.endswith(b"\n"):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([reader], [], [], left)[0]:
-                os.kill(pid, 15)
                 raise LabError(f"the lab was not ready within {READY_SECONDS:g} s; see {lab.directory / 'lab.log'}")
             part = os.read(reader, 65536)
             if not part:
                 break
             said += part
+    except BaseException:  # also Ctrl-C: what is not ready must not stay behind
+        os.kill(pid, signal.SIGTERM)
+        raise
     finally:
         os.close(reader)
     text = said.decode("utf-8", "replace").strip()

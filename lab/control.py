@@ -31,6 +31,7 @@ from .server import LabServer
 from .site import Site
 
 _SECRET = re.compile(r"pass|hash|secret|nonce|session|cookie|psk|community|(^|_)keys?$|pwd|shadow", re.I)
+_HASH = re.compile(r"\$(p|\d\w?|y|sha1|apr1)\$")  # crypt(3) hashes, and uhttpd's `$p$user`
 _ROLES = {"onvif": "cameras", "onvif-recorder": "recorders", "openwrt": "routers"}  # family of the model -> group
 _MAX_LINE = 1 << 20
 
@@ -74,11 +75,16 @@ class Lab:
     def _take_lock(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = os.open(self.directory / "lab.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            raise LabError(f"the lab in {self.directory} is already running") from None
+        deadline = time.monotonic() + 1.0  # a client that looks whether a lab runs holds the lock for a moment
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                if time.monotonic() > deadline:
+                    os.close(self._lock)
+                    raise LabError(f"the lab in {self.directory} is already running") from None
+            time.sleep(0.01)
 
     def _write_description(self, port: int) -> None:
         description = {
@@ -259,7 +265,7 @@ def masked_state(device: Device) -> Any:
     own = getattr(device, "public_state", None)
     if own is not None:
         return _plain(own())
-    return _plain({key: value for key, value in vars(device).items() if key != "log" and not key.startswith("_")})
+    return _plain({key: value for key, value in vars(device).items() if key not in ("log", "model") and key[0] != "_"})
 
 
 def _plain(value: Any, name: str = "", depth: int = 0) -> Any:
@@ -274,7 +280,9 @@ def _plain(value: Any, name: str = "", depth: int = 0) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         items = [_plain(item, "", depth + 1) for item in value]
         return sorted(items, key=repr) if isinstance(value, (set, frozenset)) else items
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, str):
+        return "***" if _HASH.match(value) else value
+    if value is None or isinstance(value, (int, float, bool)):
         return value
     if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()

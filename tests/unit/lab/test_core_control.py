@@ -22,14 +22,15 @@ import yaml
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from core_box import PASSWORD
+from core_box import PASSWORD, Box
 
 from ansible_collections.nwcs.hardening.lab import site as site_module
 from ansible_collections.nwcs.hardening.lab.base import LabError
 from ansible_collections.nwcs.hardening.lab.cli import printable
 from ansible_collections.nwcs.hardening.lab.client import LabClient
+from ansible_collections.nwcs.hardening.lab.control import inventory, masked_state
 from ansible_collections.nwcs.hardening.lab.site import Site
-from ansible_collections.nwcs.hardening.lab.testing import free_network, is_open
+from ansible_collections.nwcs.hardening.lab.testing import free_network, is_open, running_lab
 
 PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1));"
@@ -281,6 +282,28 @@ def test_many_devices_of_one_model(box_family):
     for network in ("10.0.0", "127.0.0.1", "127.300.1", "127.x.1"):
         with pytest.raises(LabError, match="network"):
             Site.build(network=network, count=1, model={"family": "box"})
+
+
+def test_demo_site_comes_up_whole_and_its_attack_can_be_played():
+    with running_lab(site="demo") as lab:
+        assert {name for name, _ in lab.site.attack} <= {device.name for device in lab.devices}
+        for device in lab.devices:
+            assert lab.sockets(device.name), device.name
+        for name, attack in lab.site.attack:
+            assert lab.attack(name, attack).endswith(".")
+        groups = inventory(lab.site)["all"]["children"]
+        assert {group: len(groups[group]["hosts"]) for group in groups} == {"cameras": 6, "recorders": 1, "routers": 1}
+        for group in groups.values():
+            for name, host in group["hosts"].items():
+                assert host["nwcs_username"] and is_open(host["nwcs_host"], host["nwcs_port"]), name
+
+
+def test_state_is_masked_wherever_a_secret_stands():
+    device = Box("box", "127.0.0.1")
+    device.accounts = [{"name": "root", "Password": "Planted-1"}, {"name": "x", "line": "$1$salt$Planted-2"}]
+    device.sessions = {"Planted-3": {"user": "root"}}
+    shown = json.dumps(masked_state(device))
+    assert "Planted" not in shown and '"root"' in shown and PASSWORD not in shown
 
 
 def test_printable_shows_control_characters_as_escapes():
