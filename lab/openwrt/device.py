@@ -54,7 +54,7 @@ class Clock:
         return time.monotonic()
 
     def utc(self) -> datetime.datetime:
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(datetime.UTC)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

@@ -30,7 +30,12 @@ FAULTS = {
 }
 HOSTILE = {
     "hostname": "{{ 7*7 }}{{ lookup('pipe','id') }}",
-    "rules": ("</td><script>alert(1)</script>", "=cmd|'/c calc'!A1", "../../etc/cron.d/x", "line\nbreak \u202e\U0001f600"),
+    "rules": (
+        "</td><script>alert(1)</script>",
+        "=cmd|'/c calc'!A1",
+        "../../etc/cron.d/x",
+        "line\nbreak \u202e\U0001f600",
+    ),
     "ssid": "\x1b]52;c;bHM=\x07+SUM(1)",
 }
 

@@ -147,8 +147,8 @@ class Objects:
             disabled = device.truth(radio, "disabled", default=False)
             ifaces = [s for s in live.of_type("wifi-iface") if s.get("device") == radio.name]
             out[radio.name] = {
-                "up": not disabled, "pending": False, "autostart": True, "disabled": disabled, "retry_setup_failed": False,
-                "config": dict(radio.options),
+                "up": not disabled, "pending": False, "autostart": True, "disabled": disabled,
+                "retry_setup_failed": False, "config": dict(radio.options),
                 "interfaces": [] if disabled else [
                     {"section": s.name, "ifname": f"phy{i}-ap0", "config": dict(s.options), "vlans": [], "stations": []}
                     for i, s in enumerate(ifaces) if not device.truth(s, "disabled", default=False)
@@ -274,8 +274,8 @@ class Objects:
         if command is None:
             return INVALID, None
         line = " ".join([command, *params])
-        known: dict[str, Any] = {"/bin/false": {"code": 1}, "/bin/true": {"code": 0}, "/bin/cat": None, "/bin/sleep": None}
-        known |= self.device.model.get("exec", {})
+        known: dict[str, Any] = {"/bin/false": {"code": 1}, "/bin/true": {"code": 0}, "/bin/cat": {}, "/bin/sleep": {}}
+        known |= self.device.model["exec"]
         if command not in known and line not in known:
             return NOT_FOUND, None
         if session is None or not (session.allows("file", command, "exec") or session.allows("file", line, "exec")):

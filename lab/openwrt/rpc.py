@@ -100,7 +100,8 @@ class Uhttpd:
         if path in self.pages:
             status, html = self.pages[path]
             body = html.encode()
-            fixed = [("Content-Type", "text/html"), ("Content-Length", str(len(body)))]
+            fixed = [("ETag", f'"1f-{len(body):x}-6b00f6af"'), ("Last-Modified", "Sat, 21 Nov 2026 01:41:03 GMT")]
+            fixed += [("Content-Type", "text/html"), ("Content-Length", str(len(body)))]
             return Response(status, [*_keep(options), *fixed], body), [Call("page")]
         text = f"<h1>Not Found</h1>The requested URL {path} was not found on this server."
         return _chunked(options, 404, text.encode(), "text/html"), [Call("page")]
