@@ -132,13 +132,14 @@ class Digest:
 class UsernameToken:
     """Server side of WS-UsernameToken with a password digest (SHA-1 of nonce, Created and password)."""
 
-    def __init__(self, window: float | None, nonce_cache: bool) -> None:
+    def __init__(self, window: float | None, nonce_cache: bool, zulu: bool = False) -> None:
         self.window = window  # seconds that Created may differ from the device's clock; None: not looked at
         self.nonce_cache = nonce_cache
+        self.zulu = zulu  # Created must end in Z; `+00:00` is refused
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def check(self, header: ElementTree.Element | None, now: datetime.datetime, passwords: Passwords) -> Login:
-        """Check a SOAP header. Only UTC with a literal Z is a time here (fact sheet 1.6)."""
+        """Check a SOAP header. A time without a zone counts as UTC."""
         token = None if header is None else header.find(f"{q('wsse:Security')}/{q('wsse:UsernameToken')}")
         if token is None:
             return Login()
@@ -149,9 +150,12 @@ class UsernameToken:
         try:
             nonce = base64.b64decode(nonce64, validate=True)
             moment = datetime.datetime.fromisoformat(created)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
         except (binascii.Error, ValueError):
             return Login(user, "refused")
-        if given is None or given.get("Type") != PASSWORD_DIGEST or not nonce or not created.endswith("Z"):
+        if given is None or given.get("Type") != PASSWORD_DIGEST or not nonce:
+            return Login(user, "refused")
+        if self.zulu and not created.endswith("Z"):
             return Login(user, "refused")
         digest = hashlib.sha1(nonce + created.encode() + (password or "").encode(), usedforsecurity=False).digest()
         right = base64.b64encode(digest).decode()

@@ -58,7 +58,9 @@ class OnvifDevice(Device):
             float(model.get("nonce_seconds", 300)),
         )
         self.digest.single_use = bool(model.get("nonce_single_use"))
-        self.usertoken = UsernameToken(model.get("token_window", 300), bool(model.get("token_nonce_cache")))
+        self.usertoken = UsernameToken(
+            model.get("token_window", 300), bool(model.get("token_nonce_cache")), bool(model.get("token_zulu"))
+        )
         self.lockout = Lockout(int(model.get("lockout_attempts", 0)), float(model.get("lockout_seconds", 1800)))
         self.soap_prefix = model.get("soap_prefix", "SOAP-ENV")
         self.snapshot_path = model.get("snapshot_path", "/snapshot.jpg")
