@@ -6,7 +6,8 @@
 An HTTP status is a result; only network, TLS and broken answers raise (errors.py). No exception holds a query, a header
 value, a body or a password, and none has a cause or context that does. Each has an attribute `reason`: refused, name,
 timeout, network (Unreachable) · certificate, tls, scheme (TlsError) · closed, truncated, surplus, slow, size, protocol
-(BadAnswer); after `closed` the fate of a write is unknown and the next reading decides.
+(BadAnswer); `status` is the HTTP status when the head of the answer came. After `closed`, `slow`, `timeout` or
+`truncated` the fate of a write is unknown and the next reading decides.
 
 Built on http.client, measured on loopback, CPU per kept-alive POST: requests.Session 1.6 ms, its adapter alone 0.7 ms,
 urllib3's pool 0.5 ms, http.client 0.3 ms. The two others also log addresses with their query (urllib3 warns with the
@@ -19,12 +20,8 @@ over a connection that was idle for more than IDLE_SECONDS, so that it hardly me
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import http.client
-import io
 import re
-import select
 import socket
 import ssl
 import time
@@ -33,6 +30,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ansible_collections.nwcs.hardening.plugins.module_utils import tls
 from ansible_collections.nwcs.hardening.plugins.module_utils.auth import Auth
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
@@ -43,17 +41,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     TlsError,
     Unreachable,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.wire import PIECE, TimeUp, TooLarge, Wire
 
 IDLE_SECONDS = 1.0
-_HEAD_BYTES = 1 << 20  # more than this around the body (status line, headers, chunk sizes) is no answer
-_PIECE = 1 << 16
+_USE_HTTPS = "Set nwcs_scheme to https."
 _PORTS = {"http": 80, "https": 443}
-_TLS_VERSIONS = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
-    "1.2": ssl.TLSVersion.TLSv1_2,
-    "1.3": ssl.TLSVersion.TLSv1_3,
-}
 # What nginx, Apache and Go answer (with 400) to plain HTTP on a TLS port.
 _WANTS_TLS = re.compile(rb"plain HTTP (request was sent )?to (an? )?(HTTPS|SSL)|HTTP request to an HTTPS server", re.I)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -111,8 +103,8 @@ class Target:
             raise InputError(f"{self.name}: nwcs_port must be a number from 1 to 65535.")
         if not self.host or re.search(r"[\s/@?#\x00-\x1f\x7f]", self.host):
             raise InputError(f"{self.name}: nwcs_host must be a name or an address.")
-        if self.tls_min not in _TLS_VERSIONS:
-            raise InputError(f"{self.name}: tls_min must be one of {', '.join(_TLS_VERSIONS)}.")
+        if self.tls_min not in tls.VERSIONS:
+            raise InputError(f"{self.name}: tls_min must be one of {', '.join(tls.VERSIONS)}.")
         if not isinstance(self.tls_verify, (bool, str)):
             raise InputError(f"{self.name}: nwcs_tls_verify must be true, false or PEM text.")
 
@@ -128,100 +120,6 @@ class Target:
         return f"{_bracket(self.host)}:{self.port}"
 
 
-class _TimeUp(Exception):
-    """`total`: the whole request took too long; else the device fell silent."""
-
-    def __init__(self, total: bool) -> None:
-        super().__init__()
-        self.total = total
-
-
-class _TooLarge(Exception):
-    pass
-
-
-class _Raw(io.RawIOBase):
-    """The reading side of a connection. Every single read obeys both time limits and the byte budget."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.deadline = self.silence = 0.0
-        self.budget = self.received = 0
-        self.hold = False  # True: give only what is buffered already
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self.hold:
-            return None
-        if self.received > self.budget:
-            raise _TooLarge
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise _TimeUp(total=True)
-        self.sock.settimeout(min(self.silence, left))
-        try:
-            count = self.sock.recv_into(buffer)
-        except TimeoutError:
-            raise _TimeUp(total=left <= self.silence) from None
-        self.received += count
-        return count
-
-
-class _Reader(io.BufferedReader):
-    """One buffer for all answers of a connection, so that bytes behind an answer are seen. http.client cannot close it."""
-
-    def close(self) -> None:
-        pass
-
-
-class _Wire:
-    """A connected socket as http.client.HTTPResponse wants it."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self.raw = _Raw(sock)
-        self.reader = _Reader(self.raw, _PIECE)
-        self.used = time.monotonic()
-
-    def makefile(self, mode: str = "rb") -> _Reader:
-        return self.reader
-
-    def start(self, deadline: float, limits: Limits) -> None:
-        self.raw.deadline, self.raw.silence = deadline, limits.read_seconds
-        self.raw.received, self.raw.budget = 0, limits.body_bytes + _HEAD_BYTES
-
-    def send(self, data: bytes) -> None:
-        left = self.raw.deadline - time.monotonic()
-        if left <= 0:
-            raise _TimeUp(total=True)
-        self.sock.settimeout(min(left, self.raw.silence))
-        try:
-            self.sock.sendall(data)
-        except TimeoutError:
-            raise _TimeUp(total=left <= self.raw.silence) from None
-
-    def surplus(self) -> bytes:
-        """What the device sent behind the answer, as far as it is here."""
-        self.raw.hold = True
-        data = self.reader.peek(1)
-        self.raw.hold = False
-        return data
-
-    def idle(self) -> bool:
-        """True while the connection is open and nothing waits in it. TLS: also a pending close is 'something'."""
-        if self.surplus() or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
-            return False
-        return not _poll(self.sock)
-
-    def close(self) -> None:
-        try:
-            self.sock.close()
-        except OSError:
-            pass
-
-
 class Transport:
     """HTTP to one device, for one thread at a time. `auth` is set by the driver; `requests` counts what was sent."""
 
@@ -229,7 +127,7 @@ class Transport:
         self.target = target
         self.auth = auth
         self.requests = 0
-        self._wire: _Wire | None = None
+        self._wire: Wire | None = None
         self._local: str | None = None
         self._der: bytes | None = None
         self._trusted = False
@@ -289,7 +187,7 @@ class Transport:
 
         trusted: the handshake was verified (chain and name). With tls_verify False nobody vouches: False.
         """
-        return None if self._der is None else {**describe(self._der), "trusted": self._trusted}
+        return None if self._der is None else {**tls.describe(self._der), "trusted": self._trusted}
 
     def close(self) -> None:
         """Close the connection; the next request opens a new one."""
@@ -332,8 +230,8 @@ class Transport:
 
     def _talk(self, where: str, method: str, path: str, data: bytes, deadline: float) -> Answer:
         wire, limits = self._wire, self.target.limits
-        wire.start(deadline, limits)
-        keep = False
+        wire.start(deadline, limits.read_seconds, limits.body_bytes)
+        keep, status = False, None
         try:
             try:
                 wire.send(data)
@@ -341,6 +239,7 @@ class Transport:
                 pass  # an early answer (401, 413) may explain it
             response = http.client.HTTPResponse(wire, method=method)
             response.begin()
+            status = response.status
             content = self._body(where, response)
             surplus = wire.surplus()
             if surplus.strip():
@@ -348,8 +247,10 @@ class Transport:
             keep = not response.will_close and not surplus
         except NwcsError:
             raise
-        except (_TimeUp, _TooLarge, http.client.HTTPException, OSError, ValueError) as exc:
-            raise self._explain(where, exc) from None
+        except (TimeUp, TooLarge, http.client.HTTPException, OSError, ValueError) as exc:
+            error = self._explain(where, exc)
+            error.status = status
+            raise error from None
         finally:
             if not keep:
                 self.close()
@@ -362,13 +263,13 @@ class Transport:
         limit = self.target.limits.body_bytes
         announced = response.length
         if announced is not None and announced > limit:
-            raise _TooLarge
+            raise TooLarge
         pieces, size = [], 0
-        while piece := response.read(min(_PIECE, limit + 1 - size)):
+        while piece := response.read(min(PIECE, limit + 1 - size)):
             pieces.append(piece)
             size += len(piece)
             if size > limit:
-                raise _TooLarge
+                raise TooLarge
         if announced is not None and size < announced:
             raise http.client.IncompleteRead(b"")
         content = b"".join(pieces)
@@ -380,10 +281,10 @@ class Transport:
     def _explain(self, where: str, exc: Exception) -> DeviceError:
         limits, place = self.target.limits, self.target.place
         received = self._wire.raw.received if self._wire else 0
-        if isinstance(exc, _TooLarge):
+        if isinstance(exc, TooLarge):
             text = f"{where}: the answer is larger than {limits.body_bytes} bytes."
             return _error(BadAnswer, text, "size", "Raise the limit body_bytes if that is right.")
-        if isinstance(exc, _TimeUp):
+        if isinstance(exc, TimeUp):
             if exc.total:
                 return _error(BadAnswer, f"{where}: no complete answer within {limits.total_seconds:g} s.", "slow")
             if received:
@@ -406,6 +307,8 @@ class Transport:
 
     # -- connecting ----------------------------------------------------------------------------------------------------
     def _connect(self, where: str, deadline: float) -> None:
+        if time.monotonic() >= deadline:
+            raise self._explain(where, TimeUp(total=True))
         sock = self._dial(where, deadline)
         self._local = sock.getsockname()[0]
         try:
@@ -415,7 +318,7 @@ class Transport:
         except BaseException:
             sock.close()
             raise
-        self._wire = _Wire(sock)
+        self._wire = Wire(sock)
 
     def _dial(self, where: str, deadline: float) -> socket.socket:
         target, source = self.target, (self.target.source_address, 0) if self.target.source_address else None
@@ -440,10 +343,10 @@ class Transport:
 
     def _secure(self, where: str, sock: socket.socket, deadline: float) -> ssl.SSLSocket:
         target = self.target
-        context = tls_context(target.tls_verify, target.tls_min)
+        context = tls.context(target.tls_verify, target.tls_min)
         seconds = max(0.001, min(target.limits.read_seconds, deadline - time.monotonic()))
         try:
-            secured = _handshake(context, sock, target.host, seconds)
+            secured = tls.handshake(context, sock, target.host, seconds)
         except ssl.SSLCertVerificationError as exc:
             sock.close()
             raise self._distrust(where, exc, deadline) from None
@@ -451,128 +354,28 @@ class Transport:
             text = f"{where}: {target.place} does not finish the TLS handshake within {seconds:g} s."
             raise _error(TlsError, text, "timeout", "Is it an HTTPS port?") from None
         except (OSError, ValueError) as exc:
-            raise _tls_error(where, target, exc) from None
+            reason, text, advice = tls.handshake_failure(exc, target.place, target.tls_min)
+            raise _error(TlsError, f"{where}: {text}", reason, advice) from None
         self._der, self._trusted = secured.getpeercert(True), target.tls_verify is not False
         return secured
 
     def _distrust(self, where: str, exc: ssl.SSLCertVerificationError, deadline: float) -> TlsError:
         """What is wrong with the certificate. It is fetched again without verification; nothing is sent."""
-        code = exc.verify_code
-        advice = "Give the right CA in nwcs_tls_verify, or replace the certificate."
         try:
             with self._dial(where, deadline) as sock:
                 seconds = max(0.001, min(self.target.limits.read_seconds, deadline - time.monotonic()))
-                with _handshake(tls_context(False, self.target.tls_min), sock, self.target.host, seconds) as secured:
+                with tls.handshake(tls.context(False, self.target.tls_min), sock, self.target.host, seconds) as secured:
                     self._der, self._trusted = secured.getpeercert(True), False
         except (OSError, NwcsError):
             self._der = None
-        seen = self.certificate() or {}
-        if code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
-            names = [_clean(name)[:80] for name in (*seen.get("san", ()), seen.get("subject", "")) if name]
-            text = f"the certificate is not for {self.target.host}, it names {', '.join(names[:8]) or 'nobody'}."
-            advice = "Use such a name as nwcs_host, or replace the certificate."
-        elif code == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
-            text = f"the certificate has expired ({seen.get('not_after') or 'date unknown'})."
-            advice = "Replace it, and check the clock of this computer."
-        elif code == 9:  # X509_V_ERR_CERT_NOT_YET_VALID
-            text = "the certificate is not valid yet."
-            advice = "Check the clocks of the device and of this computer."
-        elif code in (18, 19, 20, 21):  # self-signed, or an issuer that is not known
-            issuer = _clean(seen.get("issuer", ""))[:200] or "unknown"
-            text = f"the certificate is not signed by a trusted CA (issuer {issuer})."
-        else:
-            text = f"the certificate is not accepted ({_clean(exc.verify_message or 'unknown reason')})."
-        return _error(TlsError, f"{where}: {text}", "certificate", advice)
-
-
-_USE_HTTPS = "Set nwcs_scheme to https."
-
-
-# -- TLS ---------------------------------------------------------------------------------------------------------------
-@functools.lru_cache(maxsize=64)
-def tls_context(verify: bool | str = True, tls_min: str = "1.2") -> ssl.SSLContext:
-    """The process's one context for this way of verifying. With True it loads the system's CAs: ~75 ms CPU, so a
-    process that forks workers calls it before. PEM text: its certificates are trusted, a device's own one as well."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.set_ciphers("DEFAULT:@SECLEVEL=1")  # 1024-bit keys: unverified anyway, and old devices have them
-    elif verify is True:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    else:
-        try:
-            context.load_verify_locations(cadata=verify)
-        except (ssl.SSLError, ValueError):
-            raise InputError("nwcs_tls_verify: the CA file holds no readable PEM certificate.") from None
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    if tls_min in ("1.0", "1.1"):
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
-    context.minimum_version = _TLS_VERSIONS[tls_min]
-    return context
-
-
-def _handshake(context: ssl.SSLContext, sock: socket.socket, host: str, seconds: float) -> ssl.SSLSocket:
-    sock.settimeout(seconds)
-    secured = context.wrap_socket(sock, server_hostname=host.partition("%")[0], do_handshake_on_connect=False)
-    try:
-        secured.do_handshake()  # the time-out counts for the whole handshake
-    except BaseException:
-        secured.close()
-        raise
-    return secured
-
-
-def _tls_error(where: str, target: Target, exc: Exception) -> TlsError:
-    reason = getattr(exc, "reason", None) or ""
-    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"):
-        text = f"{where}: {target.place} does not speak TLS, it looks like plain HTTP."
-        return _error(TlsError, text, "scheme", "Set nwcs_scheme to http, or use the HTTPS port.")
-    if reason in ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"):
-        text = f"{where}: {target.place} offers no TLS version from {target.tls_min} on."
-        return _error(TlsError, text, "tls", "Lower tls_min if the device cannot be updated.")
-    if reason in ("DH_KEY_TOO_SMALL", "EE_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "UNSAFE_LEGACY_RENEGOTIATION_DISABLED"):
-        text = f"{where}: {target.place} uses TLS too weak for this computer ({reason.lower().replace('_', ' ')})."
-        return _error(TlsError, text, "tls", "Set tls_min to 1.0 if the device cannot be updated.")
-    if isinstance(exc, (ConnectionError, ssl.SSLEOFError)):
-        text = f"{where}: {target.place} closes the connection during the TLS handshake."
-        return _error(TlsError, text, "tls", "Is it an HTTPS port?")
-    words = reason.lower().replace("_", " ") or _strerror(exc)
-    return _error(TlsError, f"{where}: the TLS handshake with {target.place} failed ({words}).", "tls")
-
-
-@functools.lru_cache(maxsize=128)
-def _described(der: bytes) -> tuple[str, str, tuple[str, ...], str]:
-    try:
-        from cryptography import x509
-    except ImportError:
-        raise InputError("the Python library cryptography is missing.", "Install it with pip.") from None
-    try:
-        cert = x509.load_der_x509_certificate(der)
-        after = cert.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-        subject, issuer = cert.subject.rfc4514_string(), cert.issuer.rfc4514_string()
-    except ValueError:  # devices make certificates that no library takes; the fingerprint still counts
-        return "", "", (), ""
-    try:
-        names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        san = tuple(str(name.value) for name in names if isinstance(name, (x509.DNSName, x509.IPAddress)))
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
-        san = ()
-    return subject, issuer, san, after
-
-
-def describe(der: bytes) -> dict[str, Any]:
-    """A DER certificate as plain data: subject, issuer (RFC 4514), san, not_after (UTC, ISO), sha256 (hex)."""
-    subject, issuer, san, after = _described(der)
-    digest = hashlib.sha256(der).hexdigest()
-    return {"subject": subject, "issuer": issuer, "san": list(san), "not_after": after, "sha256": digest}
+        text, advice = tls.distrust(exc, self.target.host, self.certificate() or {})
+        return _error(TlsError, f"{where}: {_clean(text)}", "certificate", advice)
 
 
 # -- small things ------------------------------------------------------------------------------------------------------
 def _error(cls: type[DeviceError], message: str, reason: str, advice: str = "") -> Any:
     error = cls(message, advice)
-    error.reason = reason
+    error.reason, error.status = reason, None
     return error
 
 
@@ -591,7 +394,7 @@ def _request_bytes(
     if body or method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         lines.append(f"Content-Length: {len(body)}")
     try:
-        return "\r\n".join((*lines, "", "")).encode("utf-8") + body
+        return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape") + body
     except UnicodeError:
         raise InputError(f"{where}: the address or a header holds characters that cannot be sent.") from None
 
@@ -607,7 +410,7 @@ def _unpack(where: str, content: bytes, coding: str, limit: int) -> bytes:
         except zlib.error:
             continue
         if len(plain) > limit:
-            raise _TooLarge
+            raise TooLarge
         if not unpacker.eof:
             raise http.client.IncompleteRead(b"")
         return plain
@@ -618,7 +421,9 @@ def _joined(response: http.client.HTTPResponse) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in response.headers.items():
         name = name.lower()
-        value = str(value).replace("\r", "").replace("\n", " ")
+        # http.client reads latin-1. Realms are UTF-8 in practice and go back byte for byte, whatever they are
+        errors = "surrogateescape" if name == "www-authenticate" else "replace"
+        value = str(value).replace("\r", "").replace("\n", " ").encode("latin-1", "replace").decode("utf-8", errors)
         headers[name] = f"{headers[name]}\n{value}" if name in headers else value
     return headers
 
@@ -633,9 +438,3 @@ def _clean(text: str) -> str:
 
 def _strerror(exc: BaseException) -> str:
     return (getattr(exc, "strerror", None) or "not possible").lower() if isinstance(exc, OSError) else "not possible"
-
-
-def _poll(sock: socket.socket) -> bool:
-    poller = select.poll()
-    poller.register(sock, select.POLLIN | select.POLLERR | select.POLLHUP)
-    return bool(poller.poll(0))
