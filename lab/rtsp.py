@@ -90,7 +90,10 @@ class RtspSession:
         user, login = "", ""
         body = b""
         extra: list[tuple[str, str]] = []
-        path = urlsplit(uri).path if "://" in uri else uri
+        try:
+            path = urlsplit(uri).path if "://" in uri else uri
+        except ValueError:
+            return self._answer(400, headers)
         if method == "OPTIONS":
             status, extra = 200, [("Public", "OPTIONS, DESCRIBE, GET_PARAMETER, TEARDOWN")]
         elif method not in _KNOWN:

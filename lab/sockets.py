@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.web_protocol import RequestHandler
 
 from .base import check_loopback
-from .device import Device, Listener
+from .device import Device, Listener, Response
 from .discovery import DiscoveryProtocol
 from .rtsp import RtspSession
-from .wire import reset
+from .wire import WireAnswer, reset
 
 if TYPE_CHECKING:
     from .server import LabServer
@@ -74,6 +74,13 @@ class HttpConnection(Connection, RequestHandler):
         super().cut(flush)
         self.force_close()
 
+    def handle_error(self, request: Any, status: int = 500, exc: Any = None, message: str | None = None) -> Any:
+        """What is not HTTP is refused shortly; aiohttp would name itself and write the request into the log."""
+        if status >= 500 and exc is not None:
+            self.server.failed(self.endpoint.device, exc)
+        response = Response(status, [("Content-Type", "text/html")], b"Bad Request" if status < 500 else b"")
+        return Refusal(WireAnswer(self, response, method="GET", keep=False, old=False, cut=""))
+
     async def pause(self, seconds: float) -> bool:
         """Wait; False as soon as the connection has gone."""
         transport = self.transport
@@ -86,6 +93,21 @@ class HttpConnection(Connection, RequestHandler):
         except TimeoutError:
             return self.transport is not None and not self.transport.is_closing()
         return False
+
+
+class Refusal:
+    """An answer of the lab itself in the form aiohttp wants."""
+
+    keep_alive = False
+
+    def __init__(self, answer: WireAnswer) -> None:
+        self.answer = answer
+
+    async def prepare(self, request: Any) -> None:
+        await self.answer.send()
+
+    async def write_eof(self) -> None:
+        """Nothing is left to write."""
 
 
 class RtspConnection(Connection, asyncio.Protocol):

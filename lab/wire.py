@@ -31,7 +31,9 @@ _JUNK = b"SIMULATED surplus " * 4
 
 
 def reset(sock: Any) -> None:
-    """Make closing this socket send RST instead of FIN."""
+    """Make closing this socket send RST instead of FIN; nothing when a TLS connection has let go of it already."""
+    if sock is None:
+        return
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     except OSError:

@@ -121,6 +121,7 @@ def test_other_methods(lab, client):
     assert status == 200 and "DESCRIBE" in headers["public"]
     assert client.ask("SETUP")[0] == 405
     assert client.ask("FLY")[0] == 501
+    assert client.ask("DESCRIBE", url="rtsp://[::bad")[0] == 400
     client.sock.sendall(b"nonsense\r\n\r\n")
     assert b"400" in client.file.readline()
 

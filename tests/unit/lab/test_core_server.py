@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import socket
 import ssl
@@ -161,6 +162,24 @@ def test_a_request_beyond_the_limit_is_refused_and_the_device_does_not_see_it(la
     assert device.hits == 0
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: " + b"Planted" * 12_000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused_without_a_trace(lab, data, caplog):
+    device = lab.device("box")
+    with socket.create_connection((device.address, 8080), 5) as sock:
+        sock.sendall(data)
+        answer = sock.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"aiohttp" not in answer and b"Planted" not in answer
+    assert device.hits == 0 and not caplog.records
+    assert get(device)[0] == 200
+
+
 def test_a_mistake_in_a_device_is_500_and_fails_the_test(lab):
     with pytest.raises(AssertionError, match="a mistake in the device"), running_lab(box) as broken:
         assert get(broken.device("box"), "/crash")[0] == 500
@@ -273,6 +292,21 @@ def test_bad_certificates_fail(lab, kind, complaint):
     lab.device("box").model["certificate"] = kind
     with pytest.raises(ssl.SSLCertVerificationError, match=complaint):
         tls(lab, lab.device("box"))
+
+
+def test_lab_ends_cleanly_while_tls_connections_come_and_go():
+    context = ssl._create_unverified_context()
+    with running_lab(two) as lab:
+        for _ in range(5):
+            for device in lab.devices:
+                sock = socket.create_connection((device.address, 8443), 5)
+                context.wrap_socket(sock).close()
+                socket.create_connection((device.address, 8443), 5).close()  # gone before the handshake
+        half = socket.create_connection((lab.devices[0].address, 8443), 5)
+    with contextlib.suppress(ConnectionError):
+        assert half.recv(10) == b""
+    half.close()
+    assert lab.problems == []
 
 
 def test_downgrade_redirects_https_only(lab):
