@@ -137,7 +137,7 @@ class Device:
         (self.faults.add if on else self.faults.discard)(name)
 
     def restart(self, seconds: float | None = None) -> None:
-        """Power-cycle: sockets close for `seconds` (default: the model's), then what waited for a restart is in force."""
+        """Power-cycle: sockets close for `seconds` (default: the model's); then what waited for it is in force."""
         self.down_until = time.monotonic() + (self.model.get("restart_seconds", 0.5) if seconds is None else seconds)
         self.restarted()
 
@@ -150,7 +150,7 @@ class Device:
     # -- shared helpers ----------------------------------------------------------------------------------------
     def now(self) -> datetime.datetime:
         """The device's own clock, in UTC."""
-        return datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.clock_offset)
+        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=self.clock_offset)
 
     @staticmethod
     def token() -> str:
