@@ -38,8 +38,10 @@ def play(device: OpenWrtDevice, name: str, **arguments: Any) -> str:
 
 def _port_forward(device: OpenWrtDevice, camera: str = "", port: str = "554") -> str:
     if not camera:
+        leases = [line.split() for line in (device.read("/tmp/dhcp.leases") or "").splitlines()]
         lan = lan_address(device.live["network"]) or "192.168.1.1"
-        camera = str(ipaddress.ip_network(f"{lan}/24", strict=False)[64])
+        fallback = str(ipaddress.ip_network(f"{lan}/24", strict=False)[64])
+        camera = next((row[2] for row in leases if row[3].startswith("cam")), fallback)
     with device.edit("firewall") as stage:
         for outside, inside in (("10554", port), ("10080", "80")):
             values = {"name": f"cam-{inside}", "src": "wan", "src_dport": outside, "dest": "lan", "dest_ip": camera}

@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import copy
 import datetime
+import functools
 import hashlib
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +37,7 @@ RPCD_OBJECTS = {"session", "uci", "rc", "file", "rpc-sys", "luci", "luci-rpc"}
 MERGED = ("packages", "files", "services", "acl_files", "pages", "netdevs", "shadow")  # model keys laid over base.yml's
 PORT_NAMES = {22: "ssh", 23: "telnet", 80: "http", 443: "https"}
 PORT_DEFAULTS = {"ssh": 2222, "telnet": 2323}
+SECRET = re.compile(r"password|secret|(^|_)key(\d|$)|psk")
 WRITES = {
     "uci": {"set", "add", "delete", "rename", "order", "apply", "commit", "confirm", "revert", "rollback"},
     "rc": {"init"},
@@ -73,12 +76,12 @@ class OpenWrtDevice(OpenWrtFaults, Device):
         ports: dict[str, int] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(name, address, with_base(model), ports)
+        super().__init__(name, address, with_base(model, address), ports)
         self.clock = clock or Clock()
         self.stub_scripts = bool(self.model.get("stub_scripts"))  # config changes reach no running daemon
         default_wan = ".".join(address.split(".")[:2]) + ".200.0/24"
         self.wan_clients = ipaddress.ip_network(self.model.get("wan_clients", default_wan))
-        self.signatures = json.loads((HERE / "signatures.json").read_text(encoding="utf-8"))
+        self.signatures = _signatures()
         self.uhttpd = Uhttpd(self, self.model["pages"])
         self._load()
 
@@ -109,10 +112,13 @@ class OpenWrtDevice(OpenWrtFaults, Device):
             self.fault_switched(fault, True)
 
     def _boot(self) -> None:
-        self.live = {config: self.store.peek(config) for config in self.store.files}
+        self.live = {config: self._in_force(config) for config in self.store.files}
         self.hostname = self._configured_hostname()
         self._sockets: set[Listener] | None = None
         self.sessions.start(self.acl_files)
+
+    def _in_force(self, config: str) -> Package:
+        return self.store.load(config) or Package(config)
 
     def _configured_hostname(self) -> str:
         return next((s.get("hostname", "OpenWrt") for s in self.live["system"].of_type("system")), "OpenWrt")
@@ -189,9 +195,18 @@ class OpenWrtDevice(OpenWrtFaults, Device):
         path = request.path.partition("?")[0]
         self.log.append(
             LogEntry(
-                time.time(), request.peer, request.scheme, request.method, path, operations, write, response.status,
-                user, login, len(calls),
-            )  # fmt: skip
+                at=time.time(),
+                peer=request.peer,
+                scheme=request.scheme,
+                method=request.method,
+                path=path,
+                operation=operations,
+                write=write,
+                status=response.status,
+                user=user,
+                login=login,
+                count=len(calls),
+            )
         )
 
     def uhttpd_options(self) -> Options:
@@ -303,7 +318,7 @@ class OpenWrtDevice(OpenWrtFaults, Device):
             self.flash[config] = self.store.files[config]
         if self.stub_scripts:
             return
-        self.live[config] = self.store.peek(config)
+        self.live[config] = self._in_force(config)
         self._sockets = None
         if config == "system":
             self.hostname = self._configured_hostname()
@@ -351,6 +366,26 @@ class OpenWrtDevice(OpenWrtFaults, Device):
             raise KeyError(f"{self.name}: no attack {name!r}; known: {', '.join(sorted(attacks.ATTACKS))}")
         return attacks.play(self, name, **arguments)
 
+    @property
+    def bootstrap_login(self) -> tuple[str, str] | None:
+        """User and password at factory state; None when the model's root has a password."""
+        return ("root", "") if self.model["shadow"].get("root") == "" else None
+
+    def public_state(self) -> dict[str, Any]:
+        """The state without passwords, keys, hashes and session ids."""
+        packages = {}
+        for config in sorted(self.store.files):
+            rows = {s.name: {".type": s.type} | s.options for s in self.store.peek(config).sections}
+            packages[config] = {n: {k: "***" if SECRET.search(k) else v for k, v in r.items()} for n, r in rows.items()}
+        return {
+            "packages": packages,
+            "services": {name: row | {"running": self.running(name)} for name, row in self.services.items()},
+            "accounts": {user: {"password_set": bool(hashed)} for user, hashed in self.shadow.items()},
+            "access_groups": sorted(group for body in self.acl_files.values() for group in body),
+            "apply_pending": self.uci.pending is not None,
+            "sessions": len(self.sessions.by_id) - 1,
+        }
+
     def restarted(self) -> None:
         """A power cycle: what flash holds comes back; sessions, stages and a pending rollback are gone (H45)."""
         self.store.files = dict(self.flash)
@@ -377,11 +412,27 @@ class OpenWrtDevice(OpenWrtFaults, Device):
         self.sessions.start(self.acl_files)
 
 
-def with_base(model: dict[str, Any]) -> dict[str, Any]:
-    """The model laid over base.yml; in the keys of MERGED entry by entry, where null takes an entry away."""
-    base = yaml.safe_load((HERE / "base.yml").read_text(encoding="utf-8"))
-    out = {**base, **copy.deepcopy(model)}
+def with_base(model: dict[str, Any], address: str = "127.77.0.1") -> dict[str, Any]:
+    """The model laid over base.yml; in the keys of MERGED entry by entry, where null takes an entry away.
+
+    `{network}` in files is the first three numbers of the address.
+    """
+    base = _base()
+    out = {**copy.deepcopy(base), **copy.deepcopy(model)}
     for key in MERGED:
         rows = {**(base.get(key) or {}), **(model.get(key) or {})}
         out[key] = copy.deepcopy({k: v for k, v in rows.items() if v is not None})
+    for key in ("packages", "files"):
+        out[key] = {k: v.replace("{network}", address.rpartition(".")[0]) for k, v in out[key].items()}
     return out
+
+
+@functools.cache
+def _base() -> dict[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load((HERE / "base.yml").read_text(encoding="utf-8"), loader)  # noqa: S506 (a safe loader)
+
+
+@functools.cache
+def _signatures() -> dict[str, Any]:
+    return json.loads((HERE / "signatures.json").read_text(encoding="utf-8"))

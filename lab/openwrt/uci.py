@@ -185,20 +185,20 @@ class Store:
 
     def load(self, name: str, deltas: list[Delta] = ()) -> Package | None:  # type: ignore[assignment]
         """A fresh package with `deltas` played onto it; None when there is no such file."""
-        text = self.files.get(name)
-        if text is None:
+        if name not in self.files:
             return None
-        cached = self._parsed.get(name)
-        if cached is None or cached[0] != text:
-            cached = self._parsed[name] = (text, Package.parse(name, text))
-        package = copy.deepcopy(cached[1])
+        package = copy.deepcopy(self.peek(name))
         for delta in deltas:
             package.apply(delta)
         return package
 
     def peek(self, name: str) -> Package:
-        """The committed package for reading only; an empty one when there is no file."""
-        return self.load(name) or Package(name)
+        """The committed package, shared: for reading only; an empty one when there is no file."""
+        text = self.files.get(name, "")
+        cached = self._parsed.get(name)
+        if cached is None or cached[0] != text:
+            cached = self._parsed[name] = (text, Package.parse(name, text))
+        return cached[1]
 
     def edit(self, name: str, deltas: list[Delta]) -> None:
         """Commit `deltas` at once (nothing is written without any)."""

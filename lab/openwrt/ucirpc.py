@@ -87,13 +87,15 @@ class UciObject:
             return INVALID, None
         if not self._may(sid, config, "read"):
             return DENIED, None
-        stage = self._stage(sid, config)
-        if stage is None:
+        if config not in self.store.files:
             return NOT_FOUND, None
+        deltas = self.staged.get(sid, {}).get(config)
+        package = self.store.load(config, deltas) if deltas else self.store.peek(config)
+        assert package is not None
         if "section" not in args:
-            rows = enumerate(stage.package.sections)
+            rows = enumerate(package.sections)
             return OK, {"values": {s.name: dump(s, i) for i, s in rows if matches(s, args)}}
-        section = stage.package.section(args["section"], extended=True)
+        section = package.section(args["section"], extended=True)
         if section is None:
             return OK, None  # ok without data, not an error
         if "option" not in args:
@@ -317,7 +319,7 @@ def text_of(value: Any) -> str | None:
         return "1" if value else "0"
     if isinstance(value, int):
         return str(value & (0xFFFFFFFF if -(2**31) <= value < 2**31 else 0xFFFFFFFFFFFFFFFF))
-    return value if isinstance(value, str) else None
+    return value.partition("\0")[0] if isinstance(value, str) else None  # C strings end at a NUL
 
 
 def _targets(package: Package, args: dict[str, Any]) -> list[Section]:

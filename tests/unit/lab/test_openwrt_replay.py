@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ansible_collections.nwcs.hardening.lab.device import Request
 from ansible_collections.nwcs.hardening.lab.openwrt.device import Clock, OpenWrtDevice
 from ansible_collections.nwcs.hardening.lab.openwrt.sessions import NULL_SID
