@@ -60,10 +60,14 @@ def is_not_checked(found: Mapping[str, Any]) -> bool:
     return found["kind"] in NOT_CHECKED
 
 
+def rank(found: Mapping[str, Any], host: str = "") -> tuple[Any, ...]:
+    """Sort key: unexplained first, then severity, device, setting."""
+    severity = SEVERITIES.index(found["severity"])
+    return (found["explained"] is not None, severity, host, found["key"], str(found["new"]))
+
+
 def worst_first(found: Iterable[Finding]) -> list[Finding]:
-    return sorted(
-        found, key=lambda f: (f["explained"] is not None, SEVERITIES.index(f["severity"]), f["key"], str(f["new"]))
-    )
+    return sorted(found, key=rank)
 
 
 def not_reached(code: str, message: str) -> Finding:
