@@ -158,7 +158,10 @@ class OnvifDevice(Device):
     # -- what the lab shows of it ----------------------------------------------------------------------------------
     @property
     def bootstrap_login(self) -> tuple[str, str] | None:
-        """User and password of the first administrator as the device left the factory; None when it has none."""
+        """The model's, else the first administrator as the device left the factory; None when there is none."""
+        if "bootstrap_login" in self.model:
+            user, password = self.model["bootstrap_login"]
+            return str(user), str(password)
         admins = [user for user in self.factory["users"] if user["UserLevel"] == "Administrator"]
         return (admins[0]["Username"], admins[0]["Password"]) if admins and "H50" not in self.faults else None
 
@@ -413,7 +416,8 @@ class OnvifDevice(Device):
         for name in self.faults & {"H20-400", "H20-403", "H20-200"}:
             # Only a wrong login: without the challenge for an empty one nobody could ever log in by digest.
             status = int(name[4:]) if login.outcome or "digest" not in schemes else status
-        response = self._fault(Fault("Sender", *subcodes, reason=reason, status=status))
+        fault = Fault("Sender", *subcodes, reason=reason)
+        response = self._finish(status, fault.message(self.soap_prefix))
         if "digest" in schemes and response.status == 401:
             response.headers += self.digest.challenges(login.stale)
         return response
