@@ -109,6 +109,10 @@ class Device:
         """False when the device's own filter drops connections from `peer`."""
         return True
 
+    def admits_port(self, peer: str, port: int) -> bool:
+        """The same for one of the device's sockets, for filters that know ports."""
+        return self.admits(peer)
+
     async def handle(self, request: Request) -> Response:
         """Answer one HTTP request and append to `log`."""
         raise NotImplementedError

@@ -139,7 +139,7 @@ class LabServer:
                 self._open(device, listener, strict)
         for endpoint in have.values():
             for connection in tuple(endpoint.connections):
-                if not device.admits(connection.peer):
+                if not device.admits_port(connection.peer, endpoint.listener.port):
                     if connection is current:
                         connection.doomed = True
                     else:

@@ -213,7 +213,7 @@ class Endpoint:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     self.server.report("too many open files; raise the limit (ulimit -n)")
                 return
-            if self.device.is_down() or not self.device.admits(peer[0]):
+            if self.device.is_down() or not self.device.admits_port(peer[0], self.listener.port):
                 reset(sock)
                 sock.close()
                 continue

@@ -161,7 +161,10 @@ class OpenWrtDevice(OpenWrtFaults, Device):
             return self.ports.get(name, PORT_DEFAULTS.get(name, port))
         return port if port >= 1024 else 10000 + port
 
-    def admits(self, peer: str, port: int = 0) -> bool:
+    def admits(self, peer: str) -> bool:
+        return self.admits_port(peer, 0)
+
+    def admits_port(self, peer: str, port: int) -> bool:
         """Clients of the wan side pass the firewall; `port` is the lab's port, 0 asks for any port at all."""
         if ipaddress.ip_address(peer) not in self.wan_clients or not self.running("firewall"):
             return True
@@ -173,7 +176,7 @@ class OpenWrtDevice(OpenWrtFaults, Device):
 
     async def handle(self, request: Request) -> Response:
         self.uci.tick()
-        if not self.admits(request.peer, request.port):
+        if not self.admits_port(request.peer, request.port):
             return Response(cut="reset")
         spoiled = self.spoil_request(request)
         response, calls = spoiled or await self.uhttpd.handle(request, self.uhttpd_options())

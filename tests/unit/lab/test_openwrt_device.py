@@ -9,6 +9,7 @@ import asyncio
 import datetime
 import http.client
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +209,9 @@ def wan_rule(client: Client, **values: str) -> None:
 
 def test_the_internet_side_is_refused_and_the_lan_is_not() -> None:
     device = Client().device
-    assert device.admits("127.0.0.1", 8443)
-    assert device.admits("127.77.0.50", 8443)
-    assert not device.admits(WAN, 8443)
+    assert device.admits_port("127.0.0.1", 8443)
+    assert device.admits_port("127.77.0.50", 8443)
+    assert not device.admits_port(WAN, 8443)
     assert not device.admits(WAN)
 
 
@@ -233,20 +234,20 @@ def test_the_internet_side_is_refused_and_the_lan_is_not() -> None:
 def test_wan_rules(rule: dict[str, str], opened: bool) -> None:
     client = Client().login()
     wan_rule(client, **rule)
-    assert client.device.admits(WAN, 8443) is opened
+    assert client.device.admits_port(WAN, 8443) is opened
 
 
 def test_an_open_wan_zone_and_a_web_server_bound_to_the_lan() -> None:
     client = Client().login()
     client.put("firewall", "@zone[1]", input="ACCEPT")
-    assert client.device.admits(WAN, 8443)
-    assert client.device.admits(WAN, 2222)
-    assert not client.device.admits(WAN, 5000)  # UPnP serves the LAN only
+    assert client.device.admits_port(WAN, 8443)
+    assert client.device.admits_port(WAN, 2222)
+    assert not client.device.admits_port(WAN, 5000)  # UPnP serves the LAN only
     client.put("uhttpd", "main", listen_https=["127.77.0.1:443"], listen_http=["127.77.0.1:80"])
     client.put("dropbear", "main", Interface="lan")
-    assert not client.device.admits(WAN, 8443)
-    assert not client.device.admits(WAN, 2222)
-    assert client.device.admits("127.77.0.9", 8443)
+    assert not client.device.admits_port(WAN, 8443)
+    assert not client.device.admits_port(WAN, 2222)
+    assert client.device.admits_port("127.77.0.9", 8443)
     client.post([], peer=WAN)
     assert client.last.cut == "reset"
 
@@ -465,7 +466,7 @@ def test_what_attacks_open() -> None:
     client.device.attack("upnp-on")
     assert client.ports() == {8080, 8443, 2222, 5000}
     client.device.attack("wan-admin")
-    assert client.device.admits(WAN, 8443) and client.device.admits(WAN, 2222)
+    assert client.device.admits_port(WAN, 8443) and client.device.admits_port(WAN, 2222)
     client.device.attack("dns-changed")
     wan = client.call("network.interface", "dump")[1]["interface"][-2]
     assert (wan["interface"], wan["dns-server"]) == ("wan", [FOREIGN_DNS])
@@ -520,3 +521,23 @@ def test_over_sockets() -> None:
         lab.wait(lambda: not is_open(device.address, 2222))
         lab.wait(lambda: is_open(device.address, 2222))  # rolled back by itself
         connection.close()
+
+        outside = lab.network.rsplit(".", 1)[0] + ".200.9"
+        lab.attack("router", "ssh-on")
+        assert not reaches(outside, device.address, 2222)
+        lab.attack("router", "wan-admin")
+        assert reaches(outside, device.address, 2222)
+        assert reaches(outside, device.address, 8443)
+        assert not reaches(outside, device.address, 5000)
+
+
+def reaches(source: str, address: str, port: int) -> bool:
+    """True when a connection from `source` is kept open (a filtered one is reset right after it was made)."""
+    try:
+        with socket.create_connection((address, port), 2, (source, 0)) as sock:
+            sock.settimeout(0.3)
+            return sock.recv(1) != b""
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
