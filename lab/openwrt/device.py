@@ -25,6 +25,7 @@ import yaml
 from ..device import Device, Listener, LogEntry, Request, Response
 from . import attacks, crypt, network
 from .faults import FAULTS, OpenWrtFaults
+from .filesystem import RouterFiles
 from .firewall import lets_in
 from .objects import Objects, Reply
 from .rpc import Call, Options, Uhttpd
@@ -63,7 +64,7 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
-class OpenWrtDevice(OpenWrtFaults, Device):
+class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
     family = "openwrt"
     faults_known = FAULTS
     attacks = attacks.ATTACKS
@@ -91,6 +92,8 @@ class OpenWrtDevice(OpenWrtFaults, Device):
         self.store = Store(model["packages"])
         self.files: dict[str, str] = model["files"]
         self.shadow: dict[str, str] = model["shadow"]
+        for user, password in model.get("passwords", {}).items():  # the model's own, only its hash is kept
+            self.set_password(user, password)
         self.acl_files: dict[str, Any] = model["acl_files"]
         self.services: dict[str, dict[str, Any]] = model["services"]
         self.installed: dict[str, str] | None = model.get("installed")
@@ -222,9 +225,14 @@ class OpenWrtDevice(OpenWrtFaults, Device):
             https_port=self.lab_port(https[0]) if https else 443,
             no_ubusauth=self.truth(section, "no_ubusauth", default=False),
             cors=self.truth(section, "ubus_cors", default=False),
-            script_timeout=float(section.get("script_timeout", "60")),
+            script_timeout=self.script_timeout(section),
             keepalive=int(section.get("http_keepalive", "20")),
         )
+
+    def script_timeout(self, section: Section) -> float:
+        """Seconds; the fault `timeout` may be shortened by the model for tests that cannot wait a minute."""
+        seconds = float(section.get("script_timeout", "60"))
+        return min(seconds, self.model.get("fault_timeout_seconds", seconds)) if "timeout" in self.faults else seconds
 
     # -- the bus -----------------------------------------------------------------------------------------------
     def objects(self) -> dict[str, dict[str, dict[str, str]]]:
@@ -326,43 +334,6 @@ class OpenWrtDevice(OpenWrtFaults, Device):
         if config == "system":
             self.hostname = self._configured_hostname()
 
-    # -- files -------------------------------------------------------------------------------------------------
-    def paths(self) -> list[str]:
-        made = ["/etc/shadow", "/tmp/resolv.conf.d/resolv.conf.auto", "/proc/sys/kernel/hostname"]
-        configs = [f"/etc/config/{name}" for name in self.store.files]
-        acls = [f"/usr/share/rpcd/acl.d/{name}" for name in self.acl_files]
-        return [*made, *configs, *acls, *(p for p in self.files if p not in made)]
-
-    def exists(self, path: str) -> bool:
-        return any(p == path or p.startswith(path.rstrip("/") + "/") for p in self.paths())
-
-    def read(self, path: str) -> str | None:
-        """A file's text; None for a directory and for what is not there."""
-        folder, _, name = path.rpartition("/")
-        if folder == "/etc/config":
-            return self.store.files.get(name)
-        if folder == "/usr/share/rpcd/acl.d" and name in self.acl_files:
-            return json.dumps(self.acl_files[name], indent="\t") + "\n"
-        if path == "/etc/shadow":
-            return "".join(f"{user}:{hashed}:0:0:99999:7:::\n" for user, hashed in self.shadow.items())
-        if path == "/tmp/resolv.conf.d/resolv.conf.auto":
-            return network.resolv_conf(self.live["network"], self.model)
-        if path == "/proc/sys/kernel/hostname":
-            return self.hostname + "\n"
-        return self.files.get(path)
-
-    def write(self, path: str, text: str) -> None:
-        folder, _, name = path.rpartition("/")
-        if folder == "/etc/config":
-            self.store.files[name] = text  # in force after the next reload, as on the router
-            self.flash[name] = text
-        elif folder == "/usr/share/rpcd/acl.d":
-            self.acl_files[name] = json.loads(text)
-        elif path == "/etc/shadow":
-            self.shadow = {row.split(":")[0]: row.split(":")[1] for row in text.splitlines() if ":" in row}
-        else:
-            self.files[path] = text
-
     # -- what the lab's user asks ------------------------------------------------------------------------------
     def attack(self, name: str, **arguments: Any) -> str:
         if name not in attacks.ATTACKS:
@@ -372,7 +343,8 @@ class OpenWrtDevice(OpenWrtFaults, Device):
     @property
     def bootstrap_login(self) -> tuple[str, str] | None:
         """User and password at factory state; None when the model's root has a password."""
-        return ("root", "") if self.model["shadow"].get("root") == "" else None
+        password = self.model.get("passwords", {}).get("root", "")
+        return None if not password and self.model["shadow"].get("root") else ("root", password)
 
     def public_state(self) -> dict[str, Any]:
         """The state without passwords, keys, hashes and session ids."""

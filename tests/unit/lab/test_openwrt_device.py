@@ -129,6 +129,13 @@ def test_full_acl_model_commits_and_sets_passwords() -> None:
     client.login("a")
 
 
+def test_a_model_may_come_with_a_password() -> None:
+    client = Client(passwords={"root": "0wner-pass"})
+    assert client.device.bootstrap_login == ("root", "0wner-pass")
+    assert client.call("session", "login", NULL, username="root", password="") == [6]
+    client.login("0wner-pass")
+
+
 def test_crypt_known_answers() -> None:
     assert (
         crypt.sha_crypt("Hello world!", "$5$saltstring") == "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"
