@@ -57,6 +57,7 @@ padding:1px 10px;font-size:13px;font-weight:650;background:#fff}
 table{width:100%;border-collapse:collapse;background:var(--paper);border:1px solid var(--line);font-size:14px}
 th,td{text-align:left;vertical-align:top;padding:7px 10px;border-top:1px solid var(--line)}
 thead th{background:#e9edf2;border-top:0;font-size:12.5px;color:#3b4655;white-space:nowrap}
+.short{white-space:nowrap}td.key{min-width:140px}
 td.key b{font-weight:600}
 td.key span,.soft{color:var(--soft);font-size:12.5px}
 code{font:13px/1.4 ui-monospace,Consolas,Menlo,"Noto Sans Mono CJK JP",monospace}
@@ -66,7 +67,7 @@ details[open]{padding-bottom:16px}
 summary{cursor:pointer;padding:11px 0;display:flex;flex-wrap:wrap;gap:6px 12px;align-items:center}
 summary b{font-size:16px}
 summary .soft{flex:1 1 200px}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 14px;margin:4px 0 8px;font-size:14px}
+dl{display:grid;grid-template-columns:max-content 1fr max-content 1fr;gap:3px 14px;margin:4px 0 8px;font-size:14px}
 dt{color:var(--soft)}dd{margin:0}
 .error{border:1px solid var(--failed);border-radius:6px;padding:8px 12px;margin:6px 0;background:#fff5f4}
 a{color:#124d94}
@@ -74,7 +75,7 @@ footer{color:var(--soft);font-size:13px;max-width:1080px;margin:30px auto;paddin
 @media (max-width:640px){
 body{font-size:15px}main,header>div,footer{padding:0 12px}header h1{font-size:20px}
 .tiles{gap:8px}.tiles li{padding:6px 10px;min-width:88px}
-details{padding:0 10px}
+details{padding:0 10px}dl{grid-template-columns:max-content 1fr}.short{white-space:normal}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 table,tbody,tr,td{display:block;width:100%}
 tr{border-top:1px solid var(--line);padding:7px 0}tbody tr:first-child{border-top:0}
@@ -87,7 +88,7 @@ td:empty{display:none!important}
 @page{size:A4;margin:14mm 12mm}
 body{background:#fff;font-size:10pt}main,header>div,footer{max-width:none;padding:0}
 header{background:#fff;color:#000;border-bottom:2px solid #000;padding:0 0 6px}header p{color:#333}
-table{font-size:9pt}thead{display:table-header-group}tr,.verdict,.tiles{break-inside:avoid}h2,h3,summary{break-after:avoid}
+table{font-size:9pt}thead{display:table-header-group}tr,.verdict,.tiles{break-inside:avoid}h2,h3,summary,dl{break-after:avoid}
 th,td{padding:4px 6px}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 details::details-content{content-visibility:visible;block-size:auto}
@@ -131,27 +132,28 @@ _TEMPLATE = """<!DOCTYPE html>
 <tr><td class="key"><b><a href="#d{{ loop.index }}"><bdi>{{ d.host }}</bdi></a></b></td>
 <td class="bare"><span class="chip {{ d.status }}">{{ sign[d.status] }} {{ word("status", d.status) }}</span></td>
 <td data-l="{{ t("details") }}"><span>{{ details(d) }}</span></td>
-<td data-l="{{ t("model") }}">{% if model(d) %}<bdi>{{ model(d) }}</bdi>{% endif %}</td>
-<td data-l="{{ t("address") }}">{% if d.address %}<bdi>{{ d.address }}</bdi>{% endif %}</td></tr>
+<td data-l="{{ t("model") }}"{{ short(model(d)) }}>{% if model(d) %}<bdi>{{ model(d) }}</bdi>{% endif %}</td>
+<td data-l="{{ t("address") }}"{{ short(d.address) }}>{% if d.address %}<bdi>{{ d.address }}</bdi>{% endif %}</td></tr>
 {% endfor %}
 </tbody></table>
 
 {% macro finding_rows(pairs, with_host) %}
 {% for f, host in pairs %}
 <tr><td class="bare"><span class="chip {{ f.severity }}">{{ word("severity", f.severity) }}</span></td>
-{% if with_host %}<td data-l="{{ t("device") }}"><bdi>{{ host }}</bdi></td>{% endif %}
+{% if with_host %}<td data-l="{{ t("device") }}"{{ short(host) }}><bdi>{{ host }}</bdi></td>{% endif %}
 <td class="bare"><b>{{ sentence(f) }}</b>{% if f.key %}<br><span class="soft">{{ f.key }}</span>{% endif %}</td>
-<td data-l="{{ t("explanation") }}">{{ explanation(f) }}</td></tr>
+{% if any_explained %}<td data-l="{{ t("explanation") }}">{{ explanation(f) }}</td>{% endif %}</tr>
 {% endfor %}
 {% endmacro %}
 <h2>{{ t("findings") }}</h2>
 {% if findings %}
 <table>
 <thead><tr><th>{{ t("severity") }}</th><th>{{ t("device") }}</th><th>{{ t("what") }}</th>
-<th>{{ t("explanation") }}</th></tr></thead><tbody>{{ finding_rows(findings, true) }}</tbody></table>
+{% if any_explained %}<th>{{ t("explanation") }}</th>{% endif %}</tr></thead>
+<tbody>{{ finding_rows(findings, true) }}</tbody></table>
 {% else %}<p>{{ t("no_findings") }}</p>{% endif %}
 
-<h2>{{ t("device") }}</h2>
+<h2>{{ t("each") }}</h2>
 {% for d in r.devices %}
 <details class="{{ d.status }}" id="d{{ loop.index }}"
 {% if d.status != "ok" and r.devices|length <= 60 %} open{% endif %}>
@@ -165,7 +167,8 @@ _TEMPLATE = """<!DOCTYPE html>
 {% for name, value in facts(d) %}<dt>{{ name }}</dt><dd><bdi>{{ value }}</bdi></dd>{% endfor %}
 </dl>
 {% if d.findings %}<h3>{{ t("findings") }}</h3>
-<table><thead><tr><th>{{ t("severity") }}</th><th>{{ t("what") }}</th><th>{{ t("explanation") }}</th></tr></thead>
+<table><thead><tr><th>{{ t("severity") }}</th><th>{{ t("what") }}</th>
+{% if any_explained %}<th>{{ t("explanation") }}</th>{% endif %}</tr></thead>
 <tbody>{{ finding_rows(own(d), false) }}</tbody></table>{% endif %}
 {% if d.outcomes %}<h3>{{ t("outcomes") }}</h3>
 <table><thead><tr><th>{{ t("setting") }}</th><th>{{ t("outcome") }}</th><th>{{ t("wanted") }}</th>
@@ -176,9 +179,9 @@ _TEMPLATE = """<!DOCTYPE html>
 <span>{{ o.key }}{% if rows(o.key) %} · {{ rows(o.key) }}{% endif %}</span></td>
 {% set status = status_of[o.outcome] %}
 <td class="bare"><span class="chip {{ status }}">{{ sign[status] }} {{ word("outcome", o.outcome) }}</span></td>
-<td data-l="{{ t("wanted") }}"><code>{{ show(o.wanted) }}</code></td>
-<td data-l="{{ t("before") }}"><code>{{ show(o.old) }}</code></td>
-<td data-l="{{ t("read") }}"><code>{{ show(o.read) }}</code></td>
+<td data-l="{{ t("wanted") }}">{% if o.wanted is not none %}<code>{{ show(o.wanted) }}</code>{% endif %}</td>
+<td data-l="{{ t("before") }}">{% if o.old is not none %}<code>{{ show(o.old) }}</code>{% endif %}</td>
+<td data-l="{{ t("read") }}">{% if o.read is not none %}<code>{{ show(o.read) }}</code>{% endif %}</td>
 <td data-l="{{ t("why") }}">{% if o.why or o.proof %}<span>{{ o.why }}{% if o.why and o.proof %} · {% endif %}
 {{ o.proof }}</span>{% endif %}</td></tr>
 {% endfor %}
@@ -204,7 +207,8 @@ _TEMPLATE = """<!DOCTYPE html>
 </main>
 <footer>
 <p>{{ t("site") }}: {{ r.site }} · {{ t("run") }}: {{ r.run_id }} ·
-{{ t("clock") }}: {{ t("clock_" ~ r.controller.clock) }} · nwcs.hardening {{ r.controller.version }}<br>{{ t("data_utc") }}</p>
+{{ t("clock") }}: {{ t("clock_" ~ r.controller.clock) }} · nwcs.hardening {{ r.controller.version }}
+<br>{{ t("data_utc") }}</p>
 </footer>
 <script>{{ script }}</script>
 </body>
@@ -249,13 +253,15 @@ def page(result: Mapping[str, Any], language: str = "en") -> str:
         status_of=OUTCOMES,
         findings=sorted(found, key=lambda pair: drift.rank(*pair)),
         guideline=_guideline(result, language),
+        any_explained=any(f["explained"] for f, _host in found),
+        short=lambda value: Markup(' class="short"') if len(value) <= 24 else "",  # noqa: S704 - a constant
         own=lambda device: [(f, device["host"]) for f in device["findings"]],
         outcomes=lambda device: sorted(
             device["outcomes"], key=lambda o: (STATUSES.index(OUTCOMES[o["outcome"]]), o["key"])
         ),
         t=lambda name: messages.text(f"report.{name}", language),
         word=lambda group, name: messages.word(group, name, language),
-        show=lambda value: "" if value is None else messages.show(value, language),
+        show=lambda value: messages.show(value, language),
         label=lambda key: messages.label(key, language),
         rows=lambda key: " ".join(_rows(key)),
         sentence=lambda f: messages.sentence(f, language),
@@ -275,7 +281,7 @@ def _facts(device: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
     values = [
         ("address", device["address"]), ("family", device["family"]), ("way", reached),
         ("serial", identity.get("serial")), ("mac", identity.get("mac")), ("firmware", identity.get("firmware")),
-        ("run", f"{work} · {seconds}" if device["requests"] else ""), ("sheet", device["sheet"]),
+        ("work", f"{work} · {seconds}" if device["requests"] else ""), ("sheet", device["sheet"]),
     ]  # fmt: skip
     return [(messages.text(f"report.{name}", language), str(value)) for name, value in values if value]
 
