@@ -153,9 +153,8 @@ def _is_html(body: bytes) -> bool:
 
 
 def _mended(body: bytes) -> bytes:
-    text = _DECLARATION.sub("", _NOT_XML.sub("", _decoded(body)).lstrip("\ufeff"), count=1)
-    start, end = text.find("<"), text.rfind(">")
-    text = text[start : end + 1] if start >= 0 else ""
+    text = _DECLARATION.sub("", _NOT_XML.sub("", _decoded(body)).lstrip("\ufeff"), count=1).lstrip()
+    text = text[: text.rfind(">") + 1] if text.startswith("<") else ""
     root = _ROOT.search(text)
     if root is None or "<!DOCTYPE" in text:
         return text.encode("utf-8")

@@ -241,7 +241,7 @@ def _outside(target: Target, scheme: str, port: int, seconds: float, picture: bo
         target.limits,
         connect_seconds=min(target.limits.connect_seconds, seconds),
         read_seconds=min(target.limits.read_seconds, max(seconds, 5.0)),
-        total_seconds=min(target.limits.total_seconds, max(seconds, 5.0) if not picture else seconds),
+        total_seconds=min(target.limits.total_seconds, max(seconds, 5.0)),
         body_bytes=min(target.limits.body_bytes, _PICTURE_BYTES) if picture else target.limits.body_bytes,
     )
     return dataclasses.replace(target, scheme=scheme, port=port, tls_verify=False, limits=limits)

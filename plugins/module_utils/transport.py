@@ -131,6 +131,7 @@ class Transport:
         self._local: str | None = None
         self._der: bytes | None = None
         self._trusted = False
+        self._answered = False
 
     def request(
         self,
@@ -208,16 +209,20 @@ class Transport:
         deadline: float,
     ) -> Answer:
         for last in (False, True):
+            login = auth.headers(method, path, body) if auth else {}
+            data = _request_bytes(where, self.target, method, path, body, {**headers, **login})
             reused = self._reusable(idempotent)
             if not reused:
                 self._connect(where, deadline)
-            login = auth.headers(method, path, body) if auth else {}
-            data = _request_bytes(where, self.target, method, path, body, {**headers, **login})
             self.requests += 1
             try:
                 return self._talk(where, method, path, data, deadline)
             except DeviceError as error:
-                if last or not (reused and idempotent and getattr(error, "reason", "") == "closed"):
+                closed = getattr(error, "reason", "") == "closed"
+                if closed and not self._answered and self._speaks_tls(where, deadline):
+                    text = f"{where}: {self.target.place} speaks TLS, not plain HTTP."
+                    raise _error(TlsError, text, "scheme", _USE_HTTPS) from None
+                if last or not (closed and reused and idempotent):
                     raise
         raise AssertionError("unreachable")
 
@@ -239,6 +244,8 @@ class Transport:
                 pass  # an early answer (401, 413) may explain it
             response = http.client.HTTPResponse(wire, method=method)
             response.begin()
+            if not wire.reader.last_line:  # http.client takes the end of the connection for the end of the head
+                raise http.client.IncompleteRead(b"")
             status = response.status
             content = self._body(where, response)
             surplus = wire.surplus()
@@ -254,7 +261,7 @@ class Transport:
         finally:
             if not keep:
                 self.close()
-        wire.used = time.monotonic()
+        wire.used, self._answered = time.monotonic(), True
         if response.status == 400 and self.target.scheme == "http" and _WANTS_TLS.search(content[:2000]):
             raise _error(TlsError, f"{where}: {self.target.place} speaks HTTPS, not plain HTTP.", "scheme", _USE_HTTPS)
         return Answer(response.status, _joined(response), content, path.partition("?")[0])
@@ -358,6 +365,18 @@ class Transport:
             raise _error(TlsError, f"{where}: {text}", reason, advice) from None
         self._der, self._trusted = secured.getpeercert(True), target.tls_verify is not False
         return secured
+
+    def _speaks_tls(self, where: str, deadline: float) -> bool:
+        """Many TLS ports close without a word when they get plain HTTP: a handshake tells. Nothing is sent in it."""
+        if self.target.scheme != "http":
+            return False
+        try:
+            with self._dial(where, deadline) as sock:
+                seconds = max(0.001, min(self.target.limits.connect_seconds, deadline - time.monotonic()))
+                with tls.handshake(tls.context(False, self.target.tls_min), sock, self.target.host, seconds):
+                    return True
+        except (OSError, ValueError, NwcsError):
+            return False
 
     def _distrust(self, where: str, exc: ssl.SSLCertVerificationError, deadline: float) -> TlsError:
         """What is wrong with the certificate. It is fetched again without verification; nothing is sent."""

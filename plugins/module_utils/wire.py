@@ -60,6 +60,13 @@ class _Raw(io.RawIOBase):
 class _Reader(io.BufferedReader):
     """One buffer for all answers of a connection, so what follows an answer is seen; http.client cannot close it."""
 
+    last_line = b""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Remembers the line: after the head of an answer it must be a blank one, not the end of the connection."""
+        self.last_line = super().readline(size)
+        return self.last_line
+
     def close(self) -> None:
         pass
 
