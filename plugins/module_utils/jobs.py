@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jobs as plain functions: plain data in, plain data out, no file touched (DESIGN 5).
+
+They run in the controller's worker, or in a module on a gateway; the results are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.applying import Applier, side_effects
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, InputError, NwcsError
+from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
+    Change,
+    Planner,
+    plan_result,
+    want_from_plain,
+    would_change,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.reading import decode, fetch, observe, snapshot
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+
+
+def read(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is known of the device: {"snapshot": …, "login": which credential worked, "requests": n}."""
+    with Session(spec) as session:
+        trees = fetch(session)
+        readings = decode(session.driver, session.ctx, trees) | observe(session, trees)
+        return {
+            "snapshot": snapshot(session, trees, readings),
+            "login": session.credential.label,
+            "requests": session.count(),
+        }
+
+
+def plan(spec: Mapping[str, Any], wanted: Mapping[str, Any], memory: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to change and what cannot (planning.plan_result), and the snapshot it rests on. Nothing is written.
+
+    wanted  {key text: {"value": …} | {"absent": true}, "mode", "origin"}
+    memory  {key text: {"wanted": digest, "firmware", "outcome", "why", "since"}} of what did not take last time
+    """
+    wants = {settings.parse_key(text): want_from_plain(data) for text, data in wanted.items()}
+    with Session(spec) as session:
+        trees = fetch(session)
+        readings = decode(session.driver, session.ctx, trees) | observe(session, trees)
+        planner = Planner(session, trees, readings, memory).run(wants)
+        result = plan_result(planner, snapshot(session, trees, readings))
+        result["preview"] = [would_change(change) for change in planner.changes]
+        result["login"] = session.credential.label
+        result["requests"] = session.count()
+        return result
+
+
+def apply(
+    spec: Mapping[str, Any], planned: Mapping[str, Any], hook: Callable[[str], None] | None = None
+) -> dict[str, Any]:
+    """Carry out `planned["changes"]`. The result holds outcomes, the snapshot afterwards, and which secrets are proven.
+
+    spec["secrets"] must hold what planned["needs"] names. spec["restart"]: the device may be restarted.
+    spec["negative_test"]: the lock budget allows the one deliberate wrong login.
+    """
+    changes = [Change.from_plain(data) for data in planned["changes"]]
+    spec = {**spec, "own_account": planned["own_account"]}
+    with Session(spec) as session:
+        first = decode(session.driver, session.ctx, fetch(session))
+        applier = Applier(session, changes, hook).run()
+        if spec.get("restart"):
+            _on_device(applier, applier.restart_if_pending)
+        result: dict[str, Any] = {
+            "outcomes": applier.outcomes,
+            "proved": applier.proved,
+            "sent": applier.sent,
+            "notes": applier.notes,
+            "error": _error(applier.lost) if applier.lost else None,
+            "snapshot": None,
+        }
+        if applier.lost is None:
+            _on_device(applier, lambda: _look_again(session, applier, first, result))
+            if spec.get("negative_test"):
+                _on_device(applier, applier.refuse_old)
+            result["error"] = _error(applier.lost) if applier.lost else None
+        result["way"] = dict(session.way)
+        result["login"] = {"username": session.credential.username, "label": session.credential.label}
+        result["requests"] = session.count()
+        return result
+
+
+def _look_again(session: Session, applier: Applier, first: Any, result: dict[str, Any]) -> None:
+    trees = fetch(session)
+    last = decode(session.driver, session.ctx, trees)
+    for line in side_effects(first, last, (change.key for change in applier.changes)):
+        applier.outcomes.setdefault(line["key"], line)
+    result["snapshot"] = snapshot(session, trees, last | observe(session, trees))
+
+
+def _on_device(applier: Applier, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except DeviceError as error:
+        applier.lost = error
+
+
+def _error(error: NwcsError) -> dict[str, str]:
+    return {"code": error.code, "message": error.message, "advice": error.advice}
+
+
+def run(job: Mapping[str, Any]) -> dict[str, Any]:
+    """One job as it travels: {"what": "read" | "plan" | "apply", "spec": …, …}. Errors come back as {"error": …}."""
+    try:
+        if job["what"] == "read":
+            return read(job["spec"])
+        if job["what"] == "plan":
+            return plan(job["spec"], job["wanted"], job.get("memory") or {})
+        if job["what"] == "apply":
+            return apply(job["spec"], job["plan"])
+        raise InputError(f"job {job['what']!r} is not known")
+    except NwcsError as error:
+        return {"error": _error(error)}

@@ -1,0 +1,370 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to change on a device, and what cannot: judged before anything is sent.
+
+A plan is plain data. An unknown is never turned into a compliant value, and a key whose reading is not credible is
+never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    ABSENT,
+    NOT_OFFERED,
+    UNSUPPORTED,
+    VALUE,
+    WRITE_ONLY,
+    Binding,
+    Key,
+    Reading,
+    secret_name,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.reading import Readings, fitting, patterns_for, plain
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase, Want
+
+MANAGED = "managed"  # the wanted "value" of a password: one that we made, stored and proved
+
+
+@dataclass
+class Change:
+    """One key that has to become `new`. `old` is the reading it was planned from, None where there was no item."""
+
+    key: Key
+    old: Reading | None
+    new: Any
+    want: Want
+    phase: Phase
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "key": settings.key_text(self.key),
+            "old": plain(self.old) if self.old else None,
+            "new": value_to_plain(self.new),
+            "want": want_to_plain(self.want),
+            "phase": int(self.phase),
+        }
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Change:
+        old = data["old"]
+        return cls(
+            settings.parse_key(data["key"]),
+            Reading(old["state"], old.get("value"), old.get("why", ""), old.get("source", "")) if old else None,
+            value_from_plain(data["new"]),
+            want_from_plain(data["want"]),
+            Phase(data["phase"]),
+        )
+
+
+def value_to_plain(value: Any) -> dict[str, Any]:
+    return {"absent": True} if value is ABSENT else {"value": value}
+
+
+def value_from_plain(data: Mapping[str, Any]) -> Any:
+    return ABSENT if data.get("absent") else data["value"]
+
+
+def want_to_plain(want: Want) -> dict[str, Any]:
+    return {**value_to_plain(want.value), "mode": want.mode, "origin": want.origin}
+
+
+def want_from_plain(data: Mapping[str, Any]) -> Want:
+    return Want(value_from_plain(data), data.get("mode", "strict"), data.get("origin", ""))
+
+
+def shown(key: Key, value: Any) -> Any:
+    """A value as results show it: ABSENT in words, a secret never."""
+    if value is ABSENT:
+        return "absent"
+    return "set" if settings.setting_of(key).secret else value
+
+
+def outcome(
+    key: Key, name: str, want: Any = None, old: Reading | None = None, read: Any = None, why: str = "", proof: str = ""
+) -> dict[str, Any]:
+    """One line of a result (DESIGN 4). `wanted`, `old` and `read` are values, never secrets."""
+    data: dict[str, Any] = {"key": settings.key_text(key), "outcome": name}
+    if want is not None:
+        data["wanted"] = shown(key, want)
+    if old is not None:
+        data["old"] = old.value if old.state == VALUE else old.state
+    if isinstance(read, Reading):
+        data["read"] = read.value if read.state == VALUE else read.state
+    if why:
+        data["why"] = why
+    if proof:
+        data["proof"] = proof
+    return data
+
+
+class Planner:
+    """Compares what is wanted with what is there. `changes` and `outcomes` are the result."""
+
+    def __init__(self, session: Session, trees: Mapping[str, Any], readings: Readings, memory: Mapping[str, Any]):
+        self.session = session
+        self.driver, self.ctx = session.driver, session.ctx
+        self.trees, self.readings, self.memory = trees, readings, memory
+        self.changes: list[Change] = []
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.needs: dict[str, dict[str, Any]] = {}
+        self.findings: list[dict[str, Any]] = []
+
+    def run(self, wanted: Mapping[Key, Want]) -> Planner:
+        wanted = self._with_accounts(dict(wanted))
+        wanted = self._with_ways_in(wanted)
+        for key, want in wanted.items():
+            self._judge(key, want)
+        self._guard()
+        self.changes.sort(key=lambda change: (change.phase, change.key))
+        return self
+
+    # -- accounts --------------------------------------------------------------------------------------------------
+    def own_account(self) -> str:
+        """The account that is ours at the end: the declared one where it can be made, else the one in use."""
+        declared = self.session.spec.get("own_account") or ""
+        in_use = self.session.credential.username
+        if not declared or declared == in_use or ("accounts", declared, "role") in self.readings:
+            return declared or in_use
+        binding = fitting(self.driver, self.ctx, self.trees, ("accounts", "*", "role"), write=True)
+        return declared if binding is not None and binding.create else in_use
+
+    def _with_accounts(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
+        spec, credential = self.session.spec, self.session.credential
+        if not spec.get("manage_accounts"):
+            return wanted
+        own = self.own_account()
+        there = [k[1] for k in self.readings if k[:1] == ("accounts",) and k[2:] == ("role",) and k[1] != "*"]
+        if fitting(self.driver, self.ctx, self.trees, ("accounts", "*", "role"), write=True):
+            wanted[("accounts", own, "role")] = Want("administrator", "strict", "own account")
+        ours_proven = credential.username == own and credential.label != "bootstrap"
+        if not ours_proven:
+            wanted[("accounts", own, "password")] = Want(MANAGED, "strict", "own account")
+        declared = {key[1] for key in wanted if key[0] == "accounts" and len(key) == 3} | {own}
+        remove = spec.get("undeclared_accounts") == "remove" or (
+            self.driver.factory_new(self.ctx, self.trees) is True or spec.get("origin") == "factory"
+        )
+        for name in there:
+            if name in declared:
+                continue
+            role = self.readings[("accounts", name, "role")]
+            if remove:
+                wanted[("accounts", name, "role")] = Want(ABSENT, "strict", "undeclared account")
+                if why := self._cannot_remove(name):
+                    # A built-in account stays; then at least its factory password must not.
+                    del wanted[("accounts", name, "role")]
+                    wanted[("accounts", name, "password")] = Want(MANAGED, "strict", f"undeclared account: {why}")
+            else:
+                self.findings.append(
+                    {
+                        "kind": "undeclared_account",
+                        "key": settings.key_text(("accounts", name, "role")),
+                        "old": None,
+                        "new": role.value,
+                        "severity": "high" if role.value == "administrator" else "medium",
+                        "args": {"name": name, "role": role.value},
+                        "explained": None,
+                    }
+                )
+        return wanted
+
+    def _cannot_remove(self, name: str) -> str | None:
+        """Why the device keeps this account whatever we do; our own way in is not looked at here (it moves first)."""
+        rows = [b for b in self.driver.bindings if b.removes and b.key[:1] == ("accounts",)]
+        if not rows:
+            return "the device offers no way to remove an account"
+        if name == self.session.credential.username:
+            return None
+        return self._limits(rows[0], ("accounts", name, "role"), None)
+
+    # -- our own ways in -------------------------------------------------------------------------------------------
+    def _with_ways_in(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
+        """A source filter always holds the address the device sees us by, and the recorders (H41, H61)."""
+        mode, sources = wanted.get(("access", "mode")), wanted.get(("access", "sources"))
+        if sources is None or (mode is not None and mode.value != "allow"):
+            return wanted
+        ours = [self.ctx.transport.local_address(), *(self.session.spec.get("recorders") or ())]
+        both = settings.normalise(("access", "sources"), [*sources.value, *filter(None, ours)])
+        wanted[("access", "sources")] = Want(both, sources.mode, sources.origin)
+        return wanted
+
+    # -- one key ---------------------------------------------------------------------------------------------------
+    def _judge(self, key: Key, want: Want) -> None:
+        reading = self.readings.get(key)
+        binding = self._binding(key)
+        if settings.setting_of(key).secret:
+            self._judge_secret(key, want, reading, binding)
+            return
+        if reading is None and (unknown := self.readings.get(settings.pattern_of(key))) is not None:
+            if unknown.state == UNSUPPORTED:
+                self._unsupported(key, want, unknown.why, unknown)
+            else:
+                self._note(key, "not_checked", want, unknown, why=unknown.why)
+        elif reading is None:
+            if want.value is ABSENT:
+                self._note(key, "ok", want)
+            elif binding is None:
+                self._unsupported(key, want, "the API has no such setting")
+            elif binding.domain is not None and settings.item_of(key) not in binding.domain:
+                self._unsupported(key, want, "the API has no such setting")
+            elif not binding.create:
+                self._unsupported(key, want, "it is not there, and cannot be made")
+            else:
+                self._change(key, None, want, binding)
+        elif reading.state == NOT_OFFERED:
+            if want.value in (False, ABSENT, [], "off"):
+                self._note(key, "ok", want, reading, why=reading.why or "the model does not have it")
+            else:
+                self._unsupported(key, want, reading.why or "the model does not have it", reading)
+        elif reading.state == UNSUPPORTED:
+            self._unsupported(key, want, reading.why, reading)
+        elif reading.state != VALUE:
+            self._note(key, "not_checked", want, reading, why=reading.why)
+        elif compare.difference(key, want, reading) is None:
+            self._note(key, "ok", want, reading)
+        elif binding is None:
+            self._note(key, "read_only", want, reading, why="the API shows this, but offers no way to set it")
+        else:
+            self._change(key, reading, want, binding)
+
+    def _judge_secret(self, key: Key, want: Want, reading: Reading | None, binding: Binding | None) -> None:
+        if binding is None:
+            self._note(key, "unsupported", want, reading, why="the API offers no way to set a password")
+            return
+        if self._remembered(key, MANAGED, want, reading):
+            return
+        self.changes.append(Change(key, reading, MANAGED, want, Phase.OPEN))
+        self._need(binding, key, reading, MANAGED)
+
+    def _remembered(self, key: Key, new: Any, want: Want, reading: Reading | None) -> bool:
+        """The same wanted value did not take on this firmware: said again, not written again (a liar, H01, H05)."""
+        known = self.memory.get(settings.key_text(key))
+        if not known or self.session.spec.get("retry"):
+            return False
+        if known["wanted"] != compare.digest(value_to_plain(new)) or known["firmware"] != self.ctx.identity.firmware:
+            return False
+        why = f"{known.get('why', '')} (since {known['since']}; not written again)".strip()
+        self._note(key, known["outcome"], want, reading, why=why)
+        return True
+
+    def _binding(self, key: Key) -> Binding | None:
+        for pattern in patterns_for(self.driver, key):
+            binding = fitting(self.driver, self.ctx, self.trees, pattern, write=True)
+            if binding is not None:
+                return binding
+        return None
+
+    def _unsupported(self, key: Key, want: Want, why: str, reading: Reading | None = None) -> None:
+        """No switch in this API; what is seen from outside still counts (H07)."""
+        if key[0] == "services" and key[-1] == "enabled" and want.value is False:
+            seen = self.readings.get(("services", key[1], "open"))
+            if seen and seen.state == VALUE and seen.value:
+                self._note(key, "failed", want, seen, why=f"{why}, and the service answers ({seen.source})")
+                return
+            if seen and seen.state == VALUE:
+                self._note(key, "unsupported", want, reading, why=f"{why}; nothing answers ({seen.source})")
+                return
+        self._note(key, "unsupported", want, reading, why=why)
+
+    def _change(self, key: Key, reading: Reading | None, want: Want, binding: Binding) -> None:
+        new = want.value
+        if want.mode == "at_least" and reading is not None and isinstance(reading.value, list):
+            new = settings.normalise(key, [*reading.value, *want.value])
+        if new is ABSENT and not binding.removes:
+            self._note(key, "unsupported", want, reading, why="the API offers no way to remove it")
+            return
+        moves_out = new is ABSENT and settings.item_of(key) == self.session.credential.username != self.own_account()
+        # The account in use may go, but only after we have moved to our own: its limits are asked again then.
+        if not moves_out and (why := self._limits(binding, key, None if new is ABSENT else new)):
+            self._note(key, "refused", want, reading, why=why)
+            return
+        old = reading.value if reading is not None and reading.state == VALUE else ABSENT
+        if self._remembered(key, new, want, reading):
+            return
+        self.changes.append(Change(key, reading, new, want, settings.phase_of(key, old, new)))
+        if new is not ABSENT:
+            self._need(binding, key, reading, new)
+        elif key[0] == "accounts":
+            # A built-in account may refuse to go; then its password is replaced instead.
+            self.needs.setdefault(secret_name(key[1]), {"name": secret_name(key[1]), "generate": True})
+
+    def _limits(self, binding: Binding, key: Key, value: Any) -> str | None:
+        if binding.limits is None:
+            return None
+        found = [self.trees[name] for name in binding.documents]
+        return binding.limits(self.ctx, *found, settings.item_of(key), value)
+
+    def _need(self, binding: Binding, key: Key, reading: Reading | None, new: Any) -> None:
+        item = settings.item_of(key)
+        names = binding.needs(self.ctx, item, reading.value if reading else ABSENT, new) if binding.needs else ()
+        for name in names:
+            fresh = reading is None or reading.state == WRITE_ONLY
+            entry = self.needs.setdefault(name, {"name": name, "generate": False})
+            entry["generate"] = entry["generate"] or fresh
+
+    def _note(self, key: Key, name: str, want: Want, reading: Reading | None = None, why: str = "") -> None:
+        line = outcome(key, name, want.value, reading, reading, why)
+        self.outcomes[line["key"]] = line
+
+    # -- what would cut us off -------------------------------------------------------------------------------------
+    def _guard(self) -> None:
+        """Changes to the way in use that nothing proves a replacement for are not made (H40)."""
+        scheme = self.session.way["scheme"]
+        https = self.readings.get(("services", "https", "enabled"))
+        https_there = bool(https and https.state == VALUE and https.value)
+        https_comes = any(c.key == ("services", "https", "enabled") and c.new is True for c in self.changes)
+        for change in list(self.changes):
+            why = ""
+            if change.key in (("services", "http", "enabled"), ("tls", "https_only")):
+                closes = change.new is (change.key[0] == "tls")
+                if closes and scheme == "http" and not (https_there or https_comes):
+                    why = "this is the only way in: the device has no HTTPS to go on with"
+            elif change.key == ("services", "https", "enabled") and change.new is False and scheme == "https":
+                why = "we are connected by HTTPS"
+            elif change.key[0] == "network" and change.key[1] in ("address", "addressing", "gateway"):
+                why = "changing the address of a device is not done from here"
+            elif change.key[0] == "services" and change.key[-1] == "ports" and change.key[1] == scheme:
+                why = "this is the port we are connected to"
+            if why:
+                self.changes.remove(change)
+                self._note(change.key, "guarded", change.want, change.old, why)
+
+
+def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan as plain data: what apply() works from, and all that check mode shows."""
+    driver, ctx = planner.driver, planner.ctx
+    rules = driver.password_rules(ctx)
+    lock = driver.lock_rules(ctx)
+    return {
+        "snapshot": dict(snapshot),
+        "own_account": planner.own_account(),
+        "changes": [change.to_plain() for change in planner.changes],
+        "outcomes": planner.outcomes,
+        "findings": planner.findings,
+        "needs": sorted(planner.needs.values(), key=lambda need: need["name"]),
+        "password_rules": {
+            "min_length": rules.min_length,
+            "max_length": rules.max_length,
+            "alphabet": rules.alphabet,
+            "source": rules.source,
+        },
+        "lock_rules": {"attempts": lock.attempts, "seconds": lock.seconds, "source": lock.source},
+        "credential": {"username": planner.session.credential.username, "label": planner.session.credential.label},
+        "clear_text": planner.session.way["scheme"] == "http",
+    }
+
+
+def would_change(change: Change) -> dict[str, Any]:
+    return outcome(change.key, "would_change", change.new, change.old, change.old)
+
+
+__all__ = [
+    "MANAGED", "Change", "Planner", "outcome", "plan_result", "secret_name", "shown", "value_from_plain",
+    "value_to_plain", "want_from_plain", "want_to_plain", "would_change",
+]  # fmt: skip

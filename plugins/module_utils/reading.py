@@ -1,0 +1,209 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From documents to readings: which binding speaks for a key, and what its answer is worth."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, probes, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    ABSENT,
+    UNREADABLE,
+    UNSUPPORTED,
+    UNVERIFIABLE,
+    VALUE,
+    WRITE_ONLY,
+    Binding,
+    Driver,
+    Key,
+    Reading,
+    Tree,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+
+Readings = dict[Key, Reading]
+Trees = dict[str, Any]
+
+
+def fetch(session: Session, names: Iterable[str] | None = None) -> Trees:
+    """Read the named documents (default: all that can be read), each once."""
+    known = [document.name for document in session.driver.documents if document.fetch is not None]
+    wanted = known if names is None else [name for name in known if name in set(names)]
+    return session.driver.fetch(session.ctx, wanted)
+
+
+def trees_of(binding: Binding, trees: Mapping[str, Any]) -> list[Tree] | Exception:
+    """The trees of a binding, or the exception that one of its documents came back with."""
+    found = []
+    for name in binding.documents:
+        tree = trees.get(name, Unsupported(f"{name} was not read"))
+        if isinstance(tree, Exception):
+            return tree
+        found.append(tree)
+    return found
+
+
+def fitting(driver: Driver, ctx: Any, trees: Mapping[str, Any], pattern: Key, write: bool = False) -> Binding | None:
+    """The first binding of `pattern` (of those with `put` when writing) whose documents are there and that fits."""
+    for binding in driver.bindings:
+        if binding.key != pattern or (write and binding.put is None):
+            continue
+        found = trees_of(binding, trees)
+        if not isinstance(found, Exception) and (binding.when is None or binding.when(ctx, *found)):
+            return binding
+    return None
+
+
+def patterns_for(driver: Driver, key: Key) -> list[Key]:
+    """The keys under which the driver may have bound `key`: itself, and its pattern with the item open."""
+    pattern = settings.pattern_of(key)
+    return [key] if pattern is None or pattern == key else [key, pattern]
+
+
+def decode(driver: Driver, ctx: Any, trees: Mapping[str, Any]) -> Readings:
+    """Every key that the driver binds and whose documents are in `trees` (also as exceptions)."""
+    doubts = {
+        document.name: why
+        for document in driver.documents
+        if document.credible and document.name in trees and not isinstance(trees[document.name], Exception)
+        and (why := document.credible(ctx, trees[document.name]))
+    }  # fmt: skip
+    readings: Readings = {}
+    for pattern in dict.fromkeys(binding.key for binding in driver.bindings):
+        rows = [b for b in driver.bindings if b.key == pattern and all(name in trees for name in b.documents)]
+        if not rows:
+            continue
+        binding = fitting(driver, ctx, trees, pattern)
+        if binding is None:
+            # For items, the pattern itself says that the list is not known: nobody may take it for an empty one (H03).
+            readings.setdefault(pattern, _not_read(rows[0], trees))
+            for item in (rows[0].domain or ()) if "*" in pattern else ():
+                readings.setdefault(_filled(pattern, item), _not_read(rows[0], trees))
+            continue
+        doubt = next((doubts[name] for name in binding.documents if name in doubts), "")
+        if doubt and binding.has_items:
+            readings[pattern] = Reading(UNVERIFIABLE, None, doubt, "+".join(binding.documents))
+        for key, reading in _rows(binding, [trees[name] for name in binding.documents]):
+            if doubt and reading.state == VALUE:
+                reading = Reading(UNVERIFIABLE, None, doubt, reading.source)
+            readings.setdefault(key, reading)
+    return readings
+
+
+def _rows(binding: Binding, found: list[Tree]) -> Iterable[tuple[Key, Reading]]:
+    source = "+".join(binding.documents)
+    if not binding.has_items:
+        yield binding.key, _read(binding, binding.key, source, lambda: binding.get(*found))
+        return
+    names = list(binding.items(*found)) if binding.items else []
+    for item in names:
+        yield (
+            _filled(binding.key, item),
+            _read(binding, _filled(binding.key, item), source, lambda item=item: binding.get(*found, item)),
+        )
+    for item in binding.domain or ():
+        if item not in names:
+            yield _filled(binding.key, item), _absent(binding, source)
+
+
+def _read(binding: Binding, key: Key, source: str, get: Any) -> Reading:
+    if binding.secret:
+        return Reading(WRITE_ONLY, None, "the device does not give it back", source)
+    try:
+        value = get()
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        return Reading(UNREADABLE, None, f"the answer has another shape ({type(error).__name__})", source)
+    if isinstance(value, Reading):
+        return value
+    if value is ABSENT:
+        return _absent(binding, source)
+    try:
+        return Reading(VALUE, settings.normalise(key, value), "", source)
+    except ValueError as error:
+        return Reading(UNVERIFIABLE, None, f"the device holds {str(value)[:60]!r}: {error}", source)
+
+
+def _absent(binding: Binding, source: str) -> Reading:
+    if isinstance(binding.absent, Reading):
+        return binding.absent
+    if binding.absent is None or binding.absent is ABSENT:
+        return Reading(UNSUPPORTED, None, "the device does not list it", source)
+    return Reading(VALUE, settings.normalise(binding.key, binding.absent), "", source)
+
+
+def _not_read(binding: Binding, trees: Mapping[str, Any]) -> Reading:
+    found = trees_of(binding, trees)
+    if isinstance(found, Unsupported):
+        return Reading(UNSUPPORTED, None, str(found), "+".join(binding.documents))
+    if isinstance(found, Exception):
+        return Reading(UNREADABLE, None, str(found), "+".join(binding.documents))
+    return Reading(UNSUPPORTED, None, "not on this model or firmware", "+".join(binding.documents))
+
+
+def _filled(pattern: Key, item: str) -> Key:
+    index = pattern.index("*")
+    return (*pattern[:index], item, *pattern[index + 1 :])
+
+
+# -- what is seen from outside, and the whole ---------------------------------------------------------------------------
+def observe(session: Session, trees: Mapping[str, Any]) -> Readings:
+    """Sockets, anonymous requests, certificate, clock: no credentials are sent here."""
+    endpoints = session.driver.endpoints(session.ctx, trees)
+    seen = dict(probes.look(session.ctx.transport, endpoints, session.spec.get("ports") or {}))
+    told = session.driver.clock(session.ctx, trees)
+    if told:
+        device, controller = told
+        skew = round((device - controller).total_seconds())
+        seen[("time", "skew_seconds")] = Reading.of(skew, "the device's clock against the controller's")
+    return seen
+
+
+def digests(driver: Driver, trees: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """A digest of what each document holds beyond the model; a state where it could not be read."""
+    found: dict[str, dict[str, str]] = {}
+    for document in driver.documents:
+        tree = trees.get(document.name)
+        if document.rest is None or tree is None:
+            continue
+        if isinstance(tree, Exception):
+            state = UNSUPPORTED if isinstance(tree, Unsupported) else UNREADABLE
+            found[document.name] = {"state": state, "why": str(tree)}
+        else:
+            found[document.name] = {"digest": compare.digest(document.rest(tree))}
+    return found
+
+
+def snapshot(session: Session, trees: Mapping[str, Any], readings: Mapping[Key, Reading]) -> dict[str, Any]:
+    """All that is known of a device as plain data (the shape that sheets and drift work on)."""
+    identity = session.ctx.identity
+    return {
+        "schema": 1,
+        "device": session.name,
+        "family": session.spec["family"],
+        "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "identity": {
+            field: getattr(identity, field)
+            for field in ("manufacturer", "model", "serial", "mac", "firmware", "endpoint")
+        },
+        "way": dict(session.way),
+        "factory_new": session.driver.factory_new(session.ctx, trees),
+        "readings": {settings.key_text(key): plain(reading) for key, reading in sorted(readings.items())},
+        "documents": digests(session.driver, trees),
+        "notes": list(dict.fromkeys(session.ctx.notes)),
+    }
+
+
+def plain(reading: Reading) -> dict[str, Any]:
+    data: dict[str, Any] = {"state": reading.state}
+    if reading.state == VALUE:
+        data["value"] = reading.value
+    if reading.why:
+        data["why"] = reading.why
+    if reading.source:
+        data["source"] = reading.source
+    return data

@@ -1,0 +1,201 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A device that is open: the right one, logged in, on a proven way (DESIGN 6, H60).
+
+What comes in is plain data (the `spec`), because a job may travel to a gateway:
+
+    name, family          inventory name and driver
+    target                Target.to_dict(): host, tls_verify (True, False, PEM text), limits
+    ways                  [{scheme, port}], tried in this order; never from https down to an undeclared http
+    credentials           [{username, password, label}], at most two are tried (lock budget)
+    secrets               {"accounts.ops": password}: what store operations may ask for
+    expected              {endpoint, serial, mac, sha256} of the recorded device, each may be missing
+    oddities              site's model table: [{manufacturer, model, firmware?, restart: [documents]}]
+    ports                 {service: [port]}: looked at from outside
+    own_account           the account that is ours when all is done
+    recorders             addresses that must stay able to come in
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Credential, Driver, Identity
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    DeviceError,
+    InputError,
+    LoginRefused,
+    TlsError,
+    Unreachable,
+    WrongDevice,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
+from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Target, Transport
+
+MOST_CREDENTIALS = 2
+
+
+class Session:
+    """Open with `open()`, close with `close()`; `reopen` changes the way or the login after it was proven."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.name: str = spec["name"]
+        self.driver: Driver = driver_for(spec["family"])
+        self.secrets: dict[str, str] = dict(spec.get("secrets") or {})
+        self.ctx: Any = None
+        self.way: dict[str, Any] = {}
+        self.credential: Credential | None = None
+        self.requests = 0  # of connections that are closed already
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+    def open(self) -> Session:
+        """Try the ways, check who answers, log in. Raises the last error in the words of the user."""
+        failure: DeviceError | None = None
+        for way in self._ways():
+            transport = self._transport(way)
+            try:
+                identity = self.driver.identify(transport)
+                self._check_endpoint(transport, identity)
+                self._login(transport)
+            except (Unreachable, TlsError) as error:
+                failure = failure or error
+                self._drop(transport)
+                continue
+            except DeviceError:
+                self._drop(transport)
+                raise
+            self.way = way
+            self._check_identity()
+            self._look_up_oddities()
+            return self
+        assert failure is not None
+        raise failure
+
+    def _ways(self) -> list[dict[str, Any]]:
+        ways = [dict(way) for way in self.spec.get("ways") or ()]
+        if not ways:
+            ways = [{"scheme": scheme, "port": port} for scheme, port in self.driver.default_ports.items()]
+        for way in ways:
+            way["port"] = int(way.get("port") or self.driver.default_ports.get(way["scheme"], 0))
+        return ways
+
+    def _transport(self, way: Mapping[str, Any]) -> Transport:
+        target = Target.from_dict({**self.spec["target"], "scheme": way["scheme"], "port": way["port"]})
+        return Transport(target)
+
+    def _drop(self, transport: Any) -> None:
+        self.requests += transport.requests
+        transport.close()
+
+    def _login(self, transport: Transport) -> None:
+        """Try the credentials in order; a refused one is followed only while the lock budget allows."""
+        refused: LoginRefused | None = None
+        credentials = [Credential(**entry) for entry in self.spec["credentials"]][:MOST_CREDENTIALS]
+        if not credentials:
+            raise InputError(
+                f"{self.name}: no login is known.",
+                "Set nwcs_username and nwcs_password (encrypted) for the first contact, or the secret store.",
+            )
+        for index, credential in enumerate(credentials):
+            attempt = transport if index == 0 else transport.via()
+            try:
+                self.ctx = self.driver.open(attempt, credential, self.secrets)
+            except LoginRefused as error:
+                refused = error
+                if error.locked:
+                    break
+                continue
+            self.credential = credential
+            if attempt is not transport:
+                self._drop(transport)
+            return
+        assert refused is not None
+        raise refused
+
+    # -- the right device (H60) --------------------------------------------------------------------------------------
+    def _check_endpoint(self, transport: Transport, identity: Identity) -> None:
+        expected = self.spec.get("expected") or {}
+        self._compare("endpoint", expected.get("endpoint"), identity.endpoint)
+        certificate = transport.certificate() if expected.get("sha256") else None
+        if certificate and not certificate.get("trusted"):
+            self._compare("certificate fingerprint", expected["sha256"], certificate["sha256"])
+
+    def _check_identity(self) -> None:
+        expected = self.spec.get("expected") or {}
+        for field in ("serial", "mac"):
+            try:
+                self._compare(field, expected.get(field), getattr(self.ctx.identity, field))
+            except WrongDevice:
+                self.close()
+                raise
+
+    def _compare(self, what: str, expected: str | None, found: str) -> None:
+        if expected and found and expected != found:
+            raise WrongDevice(
+                f"{self.name}: another device answers at {self.spec['target']['host']}: "
+                f"{what} {found!r}, the sheet has {expected!r}.",
+                "Nothing was sent to it. If it was swapped on purpose, move the old sheet away and record again.",
+            )
+
+    def _look_up_oddities(self) -> None:
+        """What the site's model table says of this model and firmware (fnmatch patterns)."""
+        identity = self.ctx.identity
+        restart: set[str] = set()
+        for row in self.spec.get("oddities") or ():
+            if all(
+                fnmatch.fnmatchcase(getattr(identity, field), row[field])
+                for field in ("manufacturer", "model", "firmware")
+                if row.get(field)
+            ):
+                restart.update(row.get("restart") or ())
+        self.ctx.facts.setdefault("oddities", {})["restart"] = restart
+
+    # -- proving and changing the way --------------------------------------------------------------------------------
+    def prove(self, way: Mapping[str, Any] | None = None, credential: Credential | None = None) -> None:
+        """Log in on a new connection and leave it; raises what stood in the way."""
+        transport = self._transport(way or self.way)
+        try:
+            self.driver.login(transport, credential or self._credential())
+        finally:
+            self._drop(transport)
+
+    def reopen(self, way: Mapping[str, Any] | None = None, credential: Credential | None = None) -> None:
+        """Leave the present connection for a new one; the old one stays when the new one cannot be opened."""
+        way, credential = dict(way or self.way), credential or self._credential()
+        transport = self._transport(way)
+        try:
+            ctx = self.driver.open(transport, credential, self.secrets)
+        except Exception:
+            self._drop(transport)
+            raise
+        ctx.facts.setdefault("oddities", self.ctx.facts.get("oddities", {}))
+        ctx.notes = self.ctx.notes + [note for note in ctx.notes if note not in self.ctx.notes]
+        self._leave()
+        self.ctx, self.way, self.credential = ctx, way, credential
+
+    def _credential(self) -> Credential:
+        assert self.credential is not None
+        return self.credential
+
+    def _leave(self) -> None:
+        if self.ctx is not None:
+            self.requests += self.ctx.transport.requests
+            self.ctx.close()
+            self.ctx = None
+
+    def close(self) -> None:
+        self._leave()
+
+    def count(self) -> int:
+        """HTTP requests sent so far."""
+        return self.requests + (self.ctx.transport.requests if self.ctx is not None else 0)
+
+    def __enter__(self) -> Session:
+        return self.open()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()

@@ -1,0 +1,71 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: drift
+short_description: Tell what changed on a network device
+version_added: 0.1.0
+description:
+  - Reads the device and compares it with the accepted baseline of its parameter sheet.
+  - Volatile values are never a finding. A device or key that cannot be read is C(not_checked), never clean.
+  - No login is tried that is meant to fail.
+options:
+  snapshot:
+    description: Compare with this maintenance snapshot as well.
+    type: str
+extends_documentation_fragment:
+  - nwcs.hardening.device
+  - nwcs.hardening.device.read_only
+"""
+
+EXAMPLES = r"""
+- name: Compare with the sheet
+  nwcs.hardening.drift:
+
+- name: Compare with what was there before the maintenance, too
+  nwcs.hardening.drift:
+    snapshot: maintenance
+"""
+
+RETURN = r"""
+status:
+  description:
+    - The worst that can be said of the device. One of C(ok), C(would_change), C(changed), C(attention), C(pending),
+      C(not_checked), C(drift), C(failed).
+  returned: always
+  type: str
+  sample: changed
+error:
+  description: What stood in the way, or V(none).
+  returned: always
+  type: dict
+  sample: {code: unreachable, message: "cam-07: nothing listens on 192.0.2.7:443.", advice: "Is it switched on?"}
+result_file:
+  description: Folder of the run, where the whole result of the device lies.
+  returned: always
+  type: str
+  sample: reports/harden-20261121T031500Z-4711
+findings:
+  description: What is different or noteworthy, language-neutral; the report has the sentences.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - {kind: account_appeared, key: 'accounts."support".role', old: null, new: administrator, severity: critical}
+"""
+
+from ansible_collections.nwcs.hardening.plugins.module_utils.gateway import run_module
+
+ARGUMENTS = {"snapshot": {"type": "str"}}
+
+
+def main() -> None:
+    run_module(ARGUMENTS)
+
+
+if __name__ == "__main__":
+    main()

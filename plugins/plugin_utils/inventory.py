@@ -1,0 +1,288 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From inventory variables to what a job needs. Every mistake is one sentence that names the variable and the host."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Key
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
+from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Want
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
+
+KINDS = {"onvif": "camera", "openwrt": "router"}  # what a family usually is; nwcs_kind says otherwise
+PROFILES = "abcdefghi"
+
+# name: what it is. The full table with defaults is docs/inventory.md; a misspelt name is told, not ignored.
+VARIABLES = {
+    "nwcs_family": "API family, or a list with the main one first",
+    "nwcs_kind": "camera, encoder, recorder, router or access_point",
+    "nwcs_host": "address or name of the device (default: its ansible_host, else its inventory name)",
+    "nwcs_port": "port of the first contact",
+    "nwcs_scheme": "https or http: naming http allows a login over plain HTTP",
+    "nwcs_username": "account of the first contact",
+    "nwcs_password": "its password (encrypted); used only until the toolkit has made its own",
+    "nwcs_own_account": "name of the administrator account that is ours (default: nwcs_username)",
+    "nwcs_passwords": "given passwords by account name (encrypted), for accounts that people or recorders use",
+    "nwcs_tls_verify": "true, false, or a file with the CA certificates to trust",
+    "nwcs_basic_over_http": "allow Basic logins over plain HTTP",
+    "nwcs_site": "name of the site",
+    "nwcs_profiles": "IPA profile letters beside a, g, h, i",
+    "nwcs_design": "wanted settings of the site or device",
+    "nwcs_undeclared_accounts": "report (default) or remove",
+    "nwcs_recorders": "inventory names or addresses of recorders that must keep their way in",
+    "nwcs_ports": "ports to look at from outside, by service",
+    "nwcs_models": "table of models with oddities: manufacturer, model, firmware, restart",
+    "nwcs_simulated": "true marks everything made from this device as SIMULATED",
+    "nwcs_timeouts": "connect_seconds, read_seconds, total_seconds, body_bytes, depth",
+    "nwcs_clock_tolerance": "seconds a clock may be wrong",
+    "nwcs_restart": "true allows harden to restart a device that needs it",
+    "nwcs_retry": "true writes again what did not take last time",
+    "nwcs_forget_way": "true starts again from the inventory's scheme and port",
+    "nwcs_sheet_dir": "folder of the parameter sheets",
+    "nwcs_report_dir": "folder of the reports",
+    "nwcs_state_dir": "folder of leases, ledger and memory",
+    "nwcs_secret_store": "folder of the encrypted secrets",
+    "nwcs_vault_id": "vault id that secrets are encrypted with",
+    "nwcs_gateway": "host that reaches the devices (used with delegate_to)",
+    "nwcs_language": "en or ja",
+    "nwcs_targets": "host pattern of the playbooks (default: all)",
+    "nwcs_job": "set by the playbooks",
+    "nwcs_fail": "false: the playbook ends well also when the report holds problems",
+    "nwcs_snapshot": "name of a maintenance snapshot",
+    "nwcs_lab_network": "network of the lab (lab inventory only)",
+    "nwcs_lab_dir": "folder of the lab (lab inventory only)",
+}
+# What is looked at from outside even where no API tells of it: well-known ports and the usual alternates.
+PORTS = {"ftp": [21, 2121], "telnet": [23, 2323], "ssh": [22, 2222]}
+
+
+@dataclass
+class Device:
+    """One host as the inventory describes it."""
+
+    name: str
+    family: str
+    kind: str
+    host: str
+    site: str
+    language: str
+    simulated: bool
+    spec: dict[str, Any] = field(repr=False)  # without credentials and secrets; those come from the store
+    username: str = ""
+    password: str | None = field(default=None, repr=False)
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    own_account: str = ""
+    wanted: dict[Key, Want] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+Get = Callable[[str, Any], Any]
+
+
+def check_names(names: list[str], host: str) -> None:
+    """InputError when a variable looks like ours and is not."""
+    for name in names:
+        if name.startswith("nwcs_") and name not in VARIABLES:
+            close = difflib.get_close_matches(name, list(VARIABLES), 1)
+            hint = f"Did you mean {close[0]!r}?" if close else "See docs/inventory.md for all variables."
+            raise InputError(f"{host}: the inventory variable {name!r} is not known.", hint)
+
+
+def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any], inventory_dir: str) -> Device:
+    """The Device of an inventory host. `get(name, default)` gives a templated variable."""
+    check_names(names, host)
+    family = get("nwcs_family", None)
+    families = list(family) if isinstance(family, (list, tuple)) else [family]
+    if not families or not families[0]:
+        raise InputError(f"{host}: nwcs_family is not set.", "Name the API of the device, for example nwcs_family: onvif.")
+    try:
+        driver_for(str(families[0]))
+    except InputError as error:
+        raise InputError(f"{host}: {error.message}", error.advice) from None
+    if len(families) > 1:
+        raise InputError(f"{host}: nwcs_family names several APIs.", "One is supported here: give the main one.")
+    main = str(families[0])
+    kind = str(get("nwcs_kind", KINDS.get(main, "camera")))
+    language = _choice(host, "nwcs_language", get("nwcs_language", "en"), ("en", "ja"))
+    address = str(get("nwcs_host", None) or get("ansible_host", None) or host)
+    username = str(get("nwcs_username", "") or "")
+    password = get("nwcs_password", None)
+    folders = {
+        name: str(get(name, None) or os.path.join(inventory_dir, default))
+        for name, default in (
+            ("nwcs_sheet_dir", "parameter_sheets"),
+            ("nwcs_report_dir", "reports"),
+            ("nwcs_state_dir", ".nwcs"),
+            ("nwcs_secret_store", "secrets"),
+        )
+    }
+    ports = {**PORTS, **(get("nwcs_ports", None) or {})}
+    spec = {
+        "name": host,
+        "family": main,
+        "target": {
+            "name": host,
+            "host": address,
+            "port": 0,
+            "scheme": "https",
+            "tls_verify": _tls(host, get("nwcs_tls_verify", True), inventory_dir),
+            "limits": _limits(host, get("nwcs_timeouts", None) or {}),
+            "basic_over_http": flag(host, "nwcs_basic_over_http", get("nwcs_basic_over_http", False)),
+        },
+        "ways": _ways(host, get("nwcs_scheme", None), get("nwcs_port", None)),
+        "expected": {},
+        "oddities": _models(host, get("nwcs_models", None) or []),
+        "ports": {str(name): [int(port) for port in numbers] for name, numbers in ports.items()},
+        "recorders": _recorders(get("nwcs_recorders", None) or [], hostvars),
+        "undeclared_accounts": _choice(
+            host, "nwcs_undeclared_accounts", get("nwcs_undeclared_accounts", "report"), ("report", "remove")
+        ),
+        "restart": flag(host, "nwcs_restart", get("nwcs_restart", False)),
+        "retry": flag(host, "nwcs_retry", get("nwcs_retry", False)),
+    }
+    return Device(
+        name=host,
+        family=main,
+        kind=kind,
+        host=address,
+        site=str(get("nwcs_site", "default")),
+        language=language,
+        simulated=flag(host, "nwcs_simulated", get("nwcs_simulated", False)),
+        spec=spec,
+        username=username,
+        password=None if password is None else str(password),
+        passwords={str(name): str(value) for name, value in (get("nwcs_passwords", None) or {}).items()},
+        own_account=str(get("nwcs_own_account", "") or username),
+        folders=folders,
+        options={
+            "profiles": get("nwcs_profiles", None) or [],
+            "design": get("nwcs_design", None),
+            "clock_tolerance": int(get("nwcs_clock_tolerance", 30)),
+            "forget_way": flag(host, "nwcs_forget_way", get("nwcs_forget_way", False)),
+            "vault_id": get("nwcs_vault_id", None),
+        },
+    )
+
+
+def _ways(host: str, scheme: Any, port: Any) -> list[dict[str, Any]]:
+    """What the inventory declares; plain HTTP is a way only when it is named."""
+    if scheme is None:
+        return [{"scheme": "https", "port": _port(host, port)}] if port else [{"scheme": "https", "port": 0}]
+    _choice(host, "nwcs_scheme", scheme, ("https", "http"))
+    return [{"scheme": str(scheme), "port": _port(host, port)}]
+
+
+def _port(host: str, port: Any) -> int:
+    if port in (None, ""):
+        return 0
+    try:
+        number = int(port)
+    except (TypeError, ValueError):
+        number = -1
+    if not 0 < number < 65536:
+        raise InputError(f"{host}: nwcs_port is {port!r}.", "A port is a number from 1 to 65535.")
+    return number
+
+
+def _tls(host: str, verify: Any, inventory_dir: str) -> bool | str:
+    """True, False, or the PEM text of the named file (a CA travels as PEM)."""
+    if isinstance(verify, bool):
+        return verify
+    text = str(verify).strip()
+    if text.lower() in ("true", "yes", "false", "no"):
+        return text.lower() in ("true", "yes")
+    path = os.path.join(inventory_dir, os.path.expanduser(text))
+    try:
+        pem = files.read_text(path)
+    except InputError as error:
+        raise InputError(f"{host}: nwcs_tls_verify: {error.message}") from None
+    if pem is None or "BEGIN CERTIFICATE" not in pem:
+        raise InputError(
+            f"{host}: nwcs_tls_verify: {path} holds no PEM certificate.", "Give true, false, or a CA file in PEM form."
+        )
+    return pem
+
+
+def _limits(host: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    known = ("connect_seconds", "read_seconds", "total_seconds", "body_bytes", "depth")
+    for name in given:
+        if name not in known:
+            raise InputError(f"{host}: nwcs_timeouts has an unknown key {name!r}.", f"Known: {', '.join(known)}.")
+    return {name: float(value) if name.endswith("seconds") else int(value) for name, value in given.items()}
+
+
+def _models(host: str, rows: Any) -> list[dict[str, Any]]:
+    known = ("manufacturer", "model", "firmware", "restart", "source")
+    for row in rows:
+        for name in row:
+            if name not in known:
+                raise InputError(f"{host}: nwcs_models has an unknown key {name!r}.", f"Known: {', '.join(known)}.")
+    return [dict(row) for row in rows]
+
+
+def _recorders(names: Any, hostvars: Mapping[str, Any]) -> list[str]:
+    """Addresses of recorders given by inventory name, or as addresses."""
+    found = []
+    for name in [names] if isinstance(names, str) else names:
+        theirs = hostvars.get(name) if name in hostvars else None
+        found.append(str(theirs.get("nwcs_host") or theirs.get("ansible_host") or name) if theirs else str(name))
+    return found
+
+
+def flag(host: str, name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).strip().lower() in ("true", "yes", "1", "on"):  # -e name=true is text
+        return True
+    if str(value).strip().lower() in ("false", "no", "0", "off"):
+        return False
+    raise InputError(f"{host}: {name} is {value!r}.", "Give true or false.")
+
+
+def _choice(host: str, name: str, value: Any, known: tuple[str, ...]) -> str:
+    if str(value) not in known:
+        raise InputError(f"{host}: {name} is {value!r}.", f"Give one of: {', '.join(known)}.")
+    return str(value)
+
+
+# -- what is wanted: shipped defaults by profile letter, the site's design over them ---------------------------------------
+@lru_cache(maxsize=1)
+def shipped() -> dict[str, Any]:
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "policies", "defaults.yml")
+    return files.read_yaml(path)
+
+
+def wanted(device: Device) -> dict[Key, Want]:
+    """All that is wanted of a device: profiles in the order of their letters, then the design (later wins)."""
+    letters = _profiles(device)
+    result: dict[Key, Want] = {}
+    for letter in letters:
+        for entry in shipped()["profiles"].get(letter) or ():
+            if not entry.get("kinds") or device.kind in entry["kinds"]:
+                result.update(settings.parse_design(entry["settings"], f"profile {letter}"))
+    design = settings.parse_design(device.options["design"], f"{device.name}: nwcs_design")
+    for key in design:  # an item that the design removes, or defines, replaces what defaults said of its parts
+        if len(key) == 3 and key[0] == "accounts":
+            result = {k: w for k, w in result.items() if k[:2] != key[:2]}
+    result.update(design)
+    return result
+
+
+def _profiles(device: Device) -> list[str]:
+    given = device.options["profiles"]
+    letters = list(given) if isinstance(given, (list, tuple, str)) else [given]
+    for letter in letters:
+        if str(letter) not in PROFILES:
+            raise InputError(f"{device.name}: nwcs_profiles has {letter!r}.", f"The IPA profiles are {', '.join(PROFILES)}.")
+    return sorted({*shipped()["always"], *map(str, letters)})

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Passwords: from the system's generator, within what the maker accepts, as strong as that allows (H54)."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import string
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
+
+LENGTH = 24  # characters, where the device accepts as many
+MIN_BITS = 47.0  # eight characters of 62: below that a device is not worth a password of ours
+# Left out: what people cannot tell apart when they type it, and what shells, URLs and XML make something else of.
+SYMBOLS = "-_.:+=,"
+ALPHABET = "".join(c for c in string.ascii_letters + string.digits + SYMBOLS if c not in "O0Il1")
+
+
+def generate(rules: Mapping[str, Any]) -> tuple[str, float]:
+    """(password, bits). rules: min_length, max_length (characters), alphabet (str or None). InputError if too weak."""
+    allowed = rules.get("alphabet")
+    alphabet = "".join(c for c in ALPHABET if allowed is None or c in allowed) or (allowed or ALPHABET)
+    length = max(int(rules.get("min_length") or 8), min(LENGTH, int(rules.get("max_length") or LENGTH)))
+    bits = length * math.log2(len(alphabet))
+    if bits < MIN_BITS:
+        raise InputError(
+            f"this device accepts passwords of at most {bits:.0f} bits ({length} characters of {len(alphabet)}).",
+            "Replace the device, or keep it behind one that asks for a real login.",
+        )
+    classes = [group for group in _classes(alphabet) if group]
+    while True:
+        password = "".join(secrets.choice(alphabet) for _ in range(length))
+        # Many devices ask for every class; the loss of strength by rejection is far below one bit at these lengths.
+        if password[0] in string.ascii_letters and all(any(c in group for c in password) for group in classes):
+            return password, bits
+
+
+def _classes(alphabet: str) -> list[str]:
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, SYMBOLS)
+    return ["".join(c for c in alphabet if c in kind) for kind in kinds]

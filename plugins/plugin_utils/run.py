@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of a playbook: its id, its folder, and what each device left there.
+
+RUN is made when this module is imported. Ansible's parent process imports the action plugin before it forks its
+workers, so it is the same in all of them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
+
+_STARTED = datetime.datetime.now(datetime.timezone.utc)
+RUN = _STARTED.strftime("%Y%m%dT%H%M%SZ") + f"-{os.getpid()}"
+STARTED = _STARTED.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def folder(report_dir: str, job: str) -> str:
+    """<report dir>/<job>-<UTC time>-<process>: made when first used, 0700."""
+    path = os.path.join(report_dir, f"{files.safe_name(job)}-{RUN}")
+    files.private_folder(os.path.join(path, "devices"))
+    return path
+
+
+def write_device(run_dir: str, result: Mapping[str, Any]) -> None:
+    files.write_json(os.path.join(run_dir, "devices", files.safe_name(result["host"]) + ".json"), dict(result))
+
+
+def clock_state() -> str:
+    """synchronised | unsynchronised | unknown: what the kernel says of the controller's own clock (H63)."""
+    try:
+        import ctypes
+
+        class _Timex(ctypes.Structure):
+            _fields_ = [("modes", ctypes.c_uint), ("fields", ctypes.c_byte * 512)]
+
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(_Timex()))
+    except (OSError, AttributeError):
+        return "unknown"
+    if state == 5:  # TIME_ERROR: the kernel has not been told that the clock is right
+        return "unsynchronised" if _kernel_rules_the_clock() else "unknown"
+    return "synchronised" if 0 <= state < 5 else "unknown"
+
+
+def _kernel_rules_the_clock() -> bool:
+    """In a container the host rules the clock, and the answer says nothing."""
+    return not (os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"))
+
+
+def seconds_since(start: float) -> float:
+    return round(time.monotonic() - start, 2)
