@@ -60,7 +60,7 @@ def protocols(response: Element) -> Tree:
         ports = [integer(port, "", 0, 65535) for port in kids(entry, "Port")]
         row = found.setdefault(name, {"enabled": False, "ports": []})
         row["enabled"] = boolean(entry, "Enabled") or row["enabled"]
-        row["ports"] = sorted({*row["ports"], *ports})
+        row["ports"] = sorted({*row["ports"], *ports} - {0})  # AXIS lists 80 and 0: none
     if not found:
         raise Unsupported("GetNetworkProtocols: the device lists no protocol, not even the one we came by")
     return {"protocols": found, "more": more(response, ("Name", "Enabled", "Port"))}
@@ -68,9 +68,6 @@ def protocols(response: Element) -> Tree:
 
 def store_protocols(ctx: Any, old: Tree, new: Tree) -> Stored:
     """Always the full list: some devices replace, others merge (H06)."""
-    for name, row in new["protocols"].items():
-        if not row["ports"]:
-            raise Refused(f"{ctx.name}: {name} without a port cannot be sent.")
     return ctx.send(
         "tds:SetNetworkProtocols",
         [
@@ -78,7 +75,7 @@ def store_protocols(ctx: Any, old: Tree, new: Tree) -> Stored:
                 "tds:NetworkProtocols",
                 el("tt:Name", name),
                 el("tt:Enabled", row["enabled"]),
-                [el("tt:Port", port) for port in row["ports"]],
+                [el("tt:Port", port) for port in row["ports"] or [0]],  # at least one is mandatory
             )
             for name, row in new["protocols"].items()
         ],
@@ -145,7 +142,7 @@ def interfaces(response: Element) -> Tree:
             for name in ("Manual", "FromDHCP"):
                 for node in kids(config, name):
                     value = text(node, "Address")
-                    if value not in UNSET:
+                    if value not in UNSET and not value.lower().startswith(("fe80:", "169.254.")):
                         addresses.append(f"{address(value)}/{text(node, 'PrefixLength')}".rstrip("/"))
         token = entry.get("token") or next((v for k, v in entry.attrib.items() if k.endswith("token")), "")
         found[token] = {"mac": text(entry, "Info/HwAddress"), "addresses": sorted(set(addresses)), "dhcp": dhcp}

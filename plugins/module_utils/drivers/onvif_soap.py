@@ -67,7 +67,8 @@ def envelope(request: Element, security: Element | None = None) -> bytes:
             security.attrib = {"s:mustUnderstand": must, **security.attrib}
         ElementTree.SubElement(root, "s:Header").append(security)
     ElementTree.SubElement(root, "s:Body").append(request)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    text_ = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>{text_}'.encode()
 
 
 def content_type(operation: str) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_soap 
     need,
     text,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused, Unsupported
 
 SCOPE = "onvif://www.onvif.org/"
 MOST_JOBS = 256  # of a recorder; one request each
@@ -236,15 +236,11 @@ def fetch_recording(ctx: Any) -> Tree:
     modes: dict[str, str] = {}
     for job in kids(response, "JobItem")[:MOST_JOBS]:
         token = text(job, "JobToken")
-        try:
-            state = need(ctx.call("trc:GetRecordingJobState", el("trc:JobToken", token)), "State")
-        except DeviceError as error:
-            if not isinstance(error, (Unsupported, Refused)):
-                raise
-            continue
-        sources = [
-            (text(source, "SourceToken/Token"), text(source, "State")) for source in kids(state, "Sources")
-        ] or [(text(state, "RecordingToken") or text(job, "JobConfiguration/RecordingToken"), text(state, "State"))]
+        state = need(ctx.call("trc:GetRecordingJobState", el("trc:JobToken", token)), "State")
+        sources = [(text(s, "SourceToken/Token"), text(s, "State")) for s in kids(state, "Sources")]
+        if not sources:
+            recording = text(state, "RecordingToken") or text(job, "JobConfiguration/RecordingToken")
+            sources = [(recording, text(state, "State"))]
         for name, word in sources:
             item, count = name, 1
             while item in jobs:
