@@ -363,7 +363,14 @@ class Transport:
         except (OSError, ValueError) as exc:
             reason, text, advice = tls.handshake_failure(exc, target.place, target.tls_min)
             raise _error(TlsError, f"{where}: {text}", reason, advice) from None
-        self._der, self._trusted = secured.getpeercert(True), target.tls_verify is not False
+        seen = secured.getpeercert(True)
+        if target.tls_verify is False and self._der not in (None, seen):
+            secured.close()  # what was checked on the first connection (a pin) must hold for every further one
+            text = (
+                f"{where}: {target.place} shows another certificate than before in the same session, nothing was sent."
+            )
+            raise _error(TlsError, text, "certificate", "Find out who answers there.")
+        self._der, self._trusted = seen, target.tls_verify is not False
         return secured
 
     def _speaks_tls(self, where: str, deadline: float) -> bool:

@@ -383,6 +383,10 @@ def test_target_says_what_is_wrong(wrong):
         Target.from_dict({"name": "a", "host": "h", "port": 80} | wrong)
 
 
+def test_ipv6_address_is_bracketed():
+    assert Target("a", "fe80::1%eth0", 8080).place == "[fe80::1%eth0]:8080"
+
+
 def test_target_is_plain_data():
     target = Target("a", "h", 443, limits=Limits(depth=3))
     assert Target.from_dict(target.to_dict()) == target
@@ -470,6 +474,20 @@ def test_unverified_is_used_but_not_trusted(tmp_path):
         device = transport(server.port, scheme="https", tls_verify=False)
         assert device.request("GET", "/").body == b"secure"
         assert device.certificate()["trusted"] is False
+
+
+def test_another_certificate_in_the_same_session_gets_nothing(tmp_path):
+    server, _pem = secure_server(tmp_path, "127.0.0.1")
+    with server:
+        device = transport(server.port, scheme="https", tls_verify=False)
+        device.request("GET", "/")
+        first = device.certificate()
+        server._context = server_context(tmp_path, *certificate("127.0.0.1"))
+        device.close()
+        assert "another certificate than before" in str(fails(device, TlsError, "certificate"))
+        assert device.certificate() == first
+        assert len(server.requests) == 1
+        assert device.via().request("GET", "/").body == b"secure"  # a new session may look again
 
 
 def test_name_mismatch_says_the_names(tmp_path):
