@@ -172,12 +172,18 @@ class Transport:
             raise
 
     def via(self, scheme: str | None = None, port: int | None = None) -> Transport:
-        """A new Transport (own connection, no auth) to the same host; with a scheme alone, at its usual port."""
+        """A new Transport (own connection, no auth) to the same host; with a scheme alone, at its usual port.
+
+        At the same scheme and port it expects the same certificate, if nothing verifies it.
+        """
         scheme = scheme or self.target.scheme
         if port is None:
             port = self.target.port if scheme == self.target.scheme else _PORTS.get(scheme, 0)
         data = {item.name: getattr(self.target, item.name) for item in fields(Target)}
-        return Transport(Target(**{**data, "scheme": scheme, "port": port}))
+        other = Transport(Target(**{**data, "scheme": scheme, "port": port}))
+        if other.target == self.target:
+            other._der = self._der
+        return other
 
     def local_address(self) -> str | None:
         """Our own address on the last connection: what the device sees, unless something translates addresses."""
