@@ -96,16 +96,16 @@ def _login(device: OpenWrtDevice) -> str:
 
 def _wan_admin(device: OpenWrtDevice) -> str:
     with device.edit("firewall") as stage:
-        values = {"name": "remote-support", "src": "wan", "proto": "tcp", "dest_port": "22 80 443", "target": "ACCEPT"}
+        values = {"name": "remote-support", "src": "wan", "proto": "tcp", "dest_port": "22 80 443 2222 8080 8443", "target": "ACCEPT"}
         _add(stage, "rule", None, values)
-    return f"{device.name}: ports 22, 80 and 443 of the router are open to the internet."
+    return f"{device.name}: the administration ports of the router are open to the internet."
 
 
 def _ssh(device: OpenWrtDevice) -> str:
     device.ensure("dropbear")
     with device.edit("dropbear") as stage:
         sections = stage.package.of_type("dropbear") or [stage.add("dropbear", "main")]
-        for option, value in {"enable": "1", "PasswordAuth": "on", "RootPasswordAuth": "on", "Port": "22"}.items():
+        for option, value in {"enable": "1", "PasswordAuth": "on", "RootPasswordAuth": "on", "Port": "2222"}.items():
             stage.set(sections[0], option, value)
         if "Interface" in sections[0].options:
             stage.remove(sections[0], "Interface")

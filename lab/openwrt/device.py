@@ -37,6 +37,7 @@ HERE = Path(__file__).parent
 RPCD_OBJECTS = {"session", "uci", "rc", "file", "rpc-sys", "luci", "luci-rpc"}
 MERGED = ("packages", "files", "services", "acl_files", "pages", "netdevs", "shadow")  # model keys laid over base.yml's
 PORT_NAMES = {22: "ssh", 23: "telnet", 80: "http", 443: "https"}
+MOVED_PORTS = (("uhttpd", ":80'", ":8080'"), ("uhttpd", ":443'", ":8443'"), ("dropbear", "Port '22'", "Port '2222'"))
 PORT_DEFAULTS = {"ssh": 2222, "telnet": 2323}
 SECRET = re.compile(r"password|secret|(^|_)key(\d|$)|psk")
 WRITES = {
@@ -399,6 +400,9 @@ def with_base(model: dict[str, Any], address: str = "127.77.0.1") -> dict[str, A
         out[key] = copy.deepcopy({k: v for k, v in rows.items() if v is not None})
     for key in ("packages", "files"):
         out[key] = {k: v.replace("{network}", address.rpartition(".")[0]) for k, v in out[key].items()}
+    if out.get("moved_ports"):  # the router says itself where the lab has moved its privileged ports to
+        for config, old, new in MOVED_PORTS:
+            out["packages"][config] = out["packages"][config].replace(old, new)
     return out
 
 

@@ -286,7 +286,7 @@ class Applier:
     # -- judging -----------------------------------------------------------------------------------------------------
     def _settle(self, step: Step, changes: list[Change], written: Written, names: set[str]) -> None:
         if step.own:
-            self._move_login(changes)
+            self._move_login(changes, written)
         try:
             readings = self._read_until(changes, names)
         except LoginRefused:
@@ -378,13 +378,18 @@ class Applier:
         return seen if seen is not None and seen.state == VALUE else None
 
     # -- logins ------------------------------------------------------------------------------------------------------
-    def _move_login(self, changes: list[Change]) -> None:
+    def _move_login(self, changes: list[Change], written: Written) -> None:
         """The password of the account in use was sent: go on with the new one, or with the old where it still holds."""
-        if not any(settings.setting_of(change.key).secret for change in changes):
+        change = next((change for change in changes if settings.setting_of(change.key).secret), None)
+        if change is None:
+            return
+        said = [written.errors[name] for name in self._documents_of(change) if name in written.errors]
+        if said and isinstance(said[0], (Refused, Unsupported)):
+            # A clear no: the old one is in force, and a login with the new one would only spend the lock budget.
+            self._note(change, said[0].code, why=str(said[0]))
             return
         old = self.session.credential
         new = Credential(old.username, self.session.secrets[secret_name(old.username)], "pending")
-        change = next(change for change in changes if settings.setting_of(change.key).secret)
         try:
             self.session.reopen(credential=new)
         except LoginRefused:

@@ -172,7 +172,7 @@ class Session:
         except Exception:
             self._drop(transport)
             raise
-        ctx.facts.setdefault("oddities", self.ctx.facts.get("oddities", {}))
+        ctx.facts["oddities"] = {**self.ctx.facts.get("oddities", {}), **ctx.facts.get("oddities", {})}
         ctx.notes = self.ctx.notes + [note for note in ctx.notes if note not in self.ctx.notes]
         self._leave()
         self.ctx, self.way, self.credential = ctx, way, credential

@@ -135,7 +135,7 @@ def _keys() -> Iterator[Setting]:
 
     yield s("log.local", "bool", "keeps a log", "ログ保存", "medium", "ciaj-1.4")
     yield s("log.auth_events", "bool", "logs log-ins", "認証ログ", "medium", "a13-1")
-    yield s("log.remote", "list", "log servers", "ログ転送先", "medium", "ciaj-1.4 a04-2")
+    yield s("log.remote", "list", "log servers", "ログ転送先", "medium", "ciaj-1.4 a04-2", normal="log_server")
 
     yield s("tls.https_only", "bool", "management by HTTPS only", "HTTPS限定", "high", "d01-1 b01-1", phase=path)
     yield s("tls.min_version", "str", "lowest TLS version", "最低TLS版", "medium", "d-audit", phase=transport)
@@ -250,8 +250,8 @@ def parse_key(text: str) -> Key:
         else:
             part, dot, tail = rest.partition(".")
             rest = dot + tail
-        if not part:
-            raise InputError(f"key {text!r}: an empty part")
+            if not part:  # a quoted name may be empty: devices have such accounts
+                raise InputError(f"key {text!r}: an empty part")
         parts.append(part)
         if not rest:
             return tuple(parts)
@@ -354,7 +354,20 @@ def _mac(value: Any) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)).lower()
 
 
+def _log_server(value: Any) -> str:
+    """host, host:port or proto://host:port in full: udp://192.0.2.10:514. IPv6 addresses stand in brackets."""
+    text = _host(value)
+    protocol, mark, place = text.partition("://")
+    protocol, place = (protocol, place) if mark else ("udp", text)
+    if place.count(":") > 1 and not place.startswith("["):
+        place = f"[{place}]"
+    if not re.search(r":\d{1,5}$", place):
+        place += ":514"
+    return f"{protocol}://{place}"
+
+
 _SPECIAL = {
+    "log_server": _log_server,
     "": _str, "text": _str, "host": _host, "address": _address, "interface": _interface, "mac": _mac,
     "zone": lambda value: zones.canonical(_str(value)),
 }  # fmt: skip
@@ -479,6 +492,8 @@ def parse_design(design: Any, origin: str = "nwcs_design") -> dict[Key, Want]:
             wanted[key] = Want(normalise(key, value), mode, origin)
         except ValueError as error:
             raise InputError(f"{origin}: {key_text(key)}: {error}, got {value!r}.") from None
+        if setting.normal == "port" and not all(0 < port < 65536 for port in wanted[key].value):
+            raise InputError(f"{origin}: {key_text(key)}: a port is 1 to 65535, got {value!r}.")
 
     def walk(prefix: Key, value: Any) -> None:
         if prefix and pattern_of(prefix):

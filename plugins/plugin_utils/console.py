@@ -123,6 +123,8 @@ def _failed_keys(devices: list[Mapping[str, Any]], columns: int, language: str) 
                 wanted, read = (messages.show(outcome[name], language) for name in ("wanted", "read"))
                 said += f" ({messages.text('report.wanted', language)}: {wanted}, "
                 said += f"{messages.text('report.read', language)}: {read})"
+                if outcome.get("why"):
+                    said += f": {messages.safe(outcome['why'], 200)}"
                 lines.append(f"  {pad(cut(messages.safe(device['host'], 60), columns), columns)}  {said}")
     if lines:
         lines = ["", messages.text("report.outcomes", language), *lines[:_FINDINGS]]

@@ -209,7 +209,7 @@ def test_another_lan_address_is_gone_until_the_rollback() -> None:
 
 
 def wan_rule(client: Client, **values: str) -> None:
-    rule = {"src": "wan", "proto": "tcp", "dest_port": "443", "target": "ACCEPT"} | values
+    rule = {"src": "wan", "proto": "tcp", "dest_port": "8443", "target": "ACCEPT"} | values
     client.call("uci", "add", config="firewall", type="rule", name="t", values=rule)
     client.call("uci", "apply", rollback=False)
 
@@ -226,9 +226,9 @@ def test_the_internet_side_is_refused_and_the_lan_is_not() -> None:
     ("rule", "opened"),
     [
         ({}, True),
-        ({"dest_port": "400-500"}, True),
+        ({"dest_port": "8400-8500"}, True),
         ({"proto": "udp"}, False),
-        ({"dest_port": "22"}, False),
+        ({"dest_port": "2222"}, False),
         ({"enabled": "0"}, False),
         ({"enabled": "banana"}, False),  # firewall4 leaves such a rule out
         ({"src": "lan"}, False),

@@ -82,6 +82,7 @@ def router(name: str, context: dict[str, Any]) -> OpenWrtDevice:
     model = yaml.safe_load((ROOT / "lab" / "models" / "openwrt-full-acl.yml").read_text(encoding="utf-8"))
     ether = {"speed": "10000F"}
     model |= {
+        "moved_ports": False,  # the recordings were made on the real ports
         "stub_scripts": True,
         "radios": False,
         "interface_device": {"lan": "lan1"},
