@@ -181,7 +181,7 @@ class Transport:
             port = self.target.port if scheme == self.target.scheme else _PORTS.get(scheme, 0)
         data = {item.name: getattr(self.target, item.name) for item in fields(Target)}
         other = Transport(Target(**{**data, "scheme": scheme, "port": port}))
-        if other.target == self.target:
+        if self.target.tls_verify is False and other.target == self.target:
             other._der = self._der
         return other
 
