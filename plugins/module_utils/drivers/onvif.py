@@ -40,7 +40,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_soap 
     envelope,
     failure,
     kid,
-    text,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_tables import (
     BINDINGS,
@@ -93,8 +92,8 @@ class OnvifDriver(Driver):
 
         try:
             ctx.services = read_services(transport, call)
-            guid = text(call("tds:GetEndpointReference"), "GUID")
-            identity.endpoint = "".join(char for char in guid if char.isprintable())[:200]
+            ctx.endpoint_asked = True
+            identity.endpoint = system.endpoint_of(call("tds:GetEndpointReference"))
         except (Unsupported, Refused, Busy, BadAnswer, LoginRefused):
             pass  # it wants a login for these; open() asks again where it must
         transport.onvif_seen = ctx  # what open() on the same connection need not ask again
@@ -133,7 +132,7 @@ class OnvifDriver(Driver):
         if seen is not None:
             ctx.clock_asked, ctx.offset = seen.clock_asked, seen.offset
             ctx.time_answer, ctx.services = seen.time_answer, seen.services
-            ctx.identity.endpoint = seen.identity.endpoint
+            ctx.identity.endpoint, ctx.endpoint_asked = seen.identity.endpoint, seen.endpoint_asked
         ctx.open()
         try:
             information = system.information(ctx.information) if ctx.information is not None else {}
@@ -152,8 +151,11 @@ class OnvifDriver(Driver):
         """Unsupported when nothing on the device asks for a login: then no password proves anything."""
         ctx = self.open(transport, credential, {})
         try:
-            if not ctx.mode:
-                ctx.call("tds:GetUsers")  # open for reading only? This one logs in when it is asked to
+            try:
+                if not ctx.mode:
+                    ctx.call("tds:GetUsers")  # open for reading only? This one logs in when it is asked to
+            except (Unsupported, Refused, BadAnswer):
+                pass  # logged in without the right to see accounts, or not logged in at all
             if not ctx.mode:
                 raise Unsupported(
                     f"{ctx.name}: the device answers everything without a login, so no password can be proven."
@@ -223,6 +225,8 @@ class OnvifDriver(Driver):
             rules.max_length, rules.source = min(told, rules.max_length), f"MaxPasswordLength {told}"
         elif known:
             rules.max_length, rules.source = min(known), "table of models"
+        else:  # 15 and 16 were seen as limits (onvif.md 2.3); 16 characters are strong enough, and rarely refused
+            rules.max_length, rules.source = 16, "the device does not tell its limit"
         rules.min_length = min(rules.min_length, rules.max_length)
         return rules
 

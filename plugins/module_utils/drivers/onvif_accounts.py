@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree, secret_name
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_soap import el, exact, kids, more, text
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Busy, DeviceError, Refused, Unsupported
 
 ROLE_OF = {"Administrator": "administrator", "Operator": "operator", "User": "viewer"}  # others: "other"
 LEVEL_OF = {role: level for level, role in ROLE_OF.items()}
@@ -88,24 +88,31 @@ def needs(ctx: Any, item: str, old: Any, new: Any) -> list[str]:
 
 
 def store(ctx: Any, old: Tree, new: Tree) -> Stored:
-    """Create, then set, then delete; one account per request, so that a refusal names whom it is about."""
+    """Create, then set, then delete; one account per request. A refused one does not stop the others."""
     before, after = old["users"], new["users"]
     gone = [item for item in before if item not in after]
     made = [item for item in after if item not in before]
     changed = [item for item in after if item in before and after[item] != before[item]]
     _guard(ctx, before, after, gone, made, changed)
     restart = False
-    for item in made:
-        password = ctx.secret(secret_name(item))
-        restart |= ctx.send("tds:CreateUsers", _user(after[item], password)).restart
-        if after[item]["level"] == "Administrator":
-            ctx.account_created(item, password)
-    for item in changed:
-        password = ctx.secret(secret_name(item))
-        restart |= ctx.send("tds:SetUser", _user(after[item], password)).restart
-        ctx.own_password_changed(item, password)
-    for item in gone:
-        restart |= ctx.send("tds:DeleteUsers", el("tds:Username", before[item]["name"])).restart
+    refused: list[DeviceError] = []
+    for operation, items in (("tds:CreateUsers", made), ("tds:SetUser", changed), ("tds:DeleteUsers", gone)):
+        for item in items:
+            password = "" if items is gone else ctx.secret(secret_name(item))
+            content = el("tds:Username", item) if items is gone else _user(after[item], password)
+            try:
+                restart |= ctx.send(operation, content).restart
+            except (Refused, Unsupported, Busy) as error:
+                error.message = f"account {item!r}: {error.message}"
+                refused.append(error)
+                continue
+            if items is changed:
+                ctx.own_password_changed(item, password)
+            elif items is made and after[item]["level"] == "Administrator":
+                ctx.account_created(item, password)
+    if refused:
+        error = refused[0]
+        raise type(error)(" ".join(one.message for one in refused), error.advice)
     return Stored(restart=restart)
 
 

@@ -62,7 +62,7 @@ def protocols(response: Element) -> Tree:
         row["enabled"] = boolean(entry, "Enabled") or row["enabled"]
         row["ports"] = sorted({*row["ports"], *ports} - {0})  # AXIS lists 80 and 0: none
     if not found:
-        raise Unsupported("GetNetworkProtocols: the device lists no protocol, not even the one we came by")
+        raise Unsupported("GetNetworkProtocols: the device lists no protocol, not even the one we came by.")
     return {"protocols": found, "more": more(response, ("Name", "Enabled", "Port"))}
 
 
@@ -147,7 +147,7 @@ def interfaces(response: Element) -> Tree:
         token = entry.get("token") or next((v for k, v in entry.attrib.items() if k.endswith("token")), "")
         found[token] = {"mac": text(entry, "Info/HwAddress"), "addresses": sorted(set(addresses)), "dhcp": dhcp}
     if not found:
-        raise Unsupported("GetNetworkInterfaces: the device lists no interface, not even the one we came by")
+        raise Unsupported("GetNetworkInterfaces: the device lists no interface, not even the one we came by.")
     skip = ("HwAddress", "Manual", "FromDHCP", "LinkLocal", "FromRA", "Link", "DHCP")
     return {"interfaces": found, "more": more(response, skip)}
 

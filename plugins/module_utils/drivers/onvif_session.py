@@ -148,6 +148,7 @@ class OnvifContext(Context):
         self.mode = ""  # "digest", "basic", "token"; "": nothing was asked for yet
         self.offset: datetime.timedelta | None = None  # device minus controller; None: not asked, or not told
         self.clock_asked = False
+        self.endpoint_asked = False
         self.information: Element | None = None  # the answer that proved the login, good for one reading
         self.time_answer: tuple[Element, datetime.datetime, datetime.datetime] | None = None  # likewise
         self.services: dict[str, dict[str, str]] | None = None
@@ -345,7 +346,7 @@ class OnvifContext(Context):
             self.services = read_services(self.transport, self.call)
         found = self.services.get(NAMESPACES[prefix])
         if found is None:
-            raise Unsupported(f"{self.name}: the device does not have the service {NAMESPACES[prefix]}")
+            raise Unsupported(f"{self.name}: the device does not have the service {NAMESPACES[prefix]}.")
         return found
 
     def security(self) -> dict[str, str]:

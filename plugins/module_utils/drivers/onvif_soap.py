@@ -112,7 +112,7 @@ def need(element: Element, name: str) -> Element:
     """The mandatory child. Missing means that the device does not have this at all (H02)."""
     found = kid(element, name)
     if found is None:
-        raise Unsupported(f"{_operation(element)}: the answer lacks its {name}, so the device does not have this")
+        raise Unsupported(f"{_operation(element)}: the answer lacks its {name}, so the device does not have this.")
     return found
 
 
@@ -123,13 +123,13 @@ def boolean(element: Element, path: str) -> bool:
         return True
     if word in ("false", "0"):
         return False
-    raise BadAnswer(f"{_operation(element)}: {path} is not a boolean: {word[:40]!r}")
+    raise BadAnswer(f"{_operation(element)}: {path} is not a boolean: {word[:40]!r}.")
 
 
 def integer(element: Element, path: str, low: int = 0, high: int = 2**31) -> int:
     word = text(element, path)
     if not re.fullmatch(r"[+-]?[0-9]{1,10}", word) or not low <= int(word) <= high:
-        raise BadAnswer(f"{_operation(element)}: {path or 'a number'} is not a number in range: {word[:40]!r}")
+        raise BadAnswer(f"{_operation(element)}: {path or 'a number'} is not a number in range: {word[:40]!r}.")
     return int(word)
 
 
@@ -254,7 +254,7 @@ def failure(name: str, operation: str, answer: Answer, body: Element | None) -> 
 def _fault(where: str, reading: bool, status: int, fault: Element) -> DeviceError:
     codes, said = fault_codes(fault), fault_text(fault)
     inner = codes[1:]
-    told = " / ".join([*codes, said] if said else codes)
+    told = " / ".join(codes if said in ("", *codes) else [*codes, said])
     left = _LEFT.search(said)
     if left or "NotAuthorized" in codes or "FailedAuthentication" in codes or (status == 401 and not inner):
         locked = bool(_LOCKED.search(said)) or bool(left and int(left[1]) == 0)

@@ -23,7 +23,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_soap 
     need,
     text,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Refused, Unsupported
 
 SCOPE = "onvif://www.onvif.org/"
 MOST_JOBS = 256  # of a recorder; one request each
@@ -41,11 +41,22 @@ def information(response: Element) -> Tree:
     }
     tree = {name: text(response, child) for name, child in fields.items()}
     if not any(tree.values()):
-        raise Unsupported("GetDeviceInformation: the answer is empty")
+        raise Unsupported("GetDeviceInformation: the answer is empty.")
     return tree
 
 
+def endpoint_of(response: Element) -> str:
+    """The id of the device in discovery; "" when it has none (IPD, SUNBA: onvif.md 2.8)."""
+    return "".join(char for char in text(response, "GUID") if char.isprintable())[:200]
+
+
 def fetch_information(ctx: Any) -> Tree:
+    if not ctx.endpoint_asked:  # a connection on which identify() did not ask
+        ctx.endpoint_asked = True
+        try:
+            ctx.identity.endpoint = endpoint_of(ctx.call("tds:GetEndpointReference"))
+        except (Unsupported, Refused, BadAnswer):
+            pass
     response, ctx.information = ctx.information, None  # the answer that proved the login is fresh once
     return information(response if response is not None else ctx.call("tds:GetDeviceInformation"))
 
@@ -144,7 +155,7 @@ def scopes(response: Element) -> Tree:
         for scope in kids(response, "Scopes")
     ]
     if not found:
-        raise Unsupported("GetScopes: the answer lacks its scopes, so the device does not have this")
+        raise Unsupported("GetScopes: the answer lacks its scopes, so the device does not have this.")
     return {"scopes": found}
 
 
@@ -202,7 +213,7 @@ def fetch_media(ctx: Any) -> Tree:
     response = ctx.call(f"{prefix}:GetProfiles")
     profiles = [[profile.get("token", ""), text(profile, "Name")] for profile in kids(response, "Profiles")]
     if not profiles:
-        raise Unsupported("GetProfiles: the device lists no media profile")
+        raise Unsupported("GetProfiles: the device lists no media profile.")
     token = el(f"{prefix}:ProfileToken", profiles[0][0])
     if prefix == "trt":
         transport = el("tt:Transport", el("tt:Protocol", "RTSP"))

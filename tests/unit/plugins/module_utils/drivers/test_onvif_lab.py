@@ -498,3 +498,25 @@ def test_a_restart_is_told_where_it_is_announced() -> None:
                 lab.wait(lambda log=lab: any(entry.operation == "SystemReboot" for entry in log.log("cam")))
             ctx.close()
     assert seen == {"onvif-restart": True, "onvif-restart-silent": False}
+
+
+def test_a_refused_account_does_not_stop_the_others() -> None:
+    with device("onvif-complete") as (lab, _cam):
+        ctx = opened(lab, second=SECRET)
+        role = binding("accounts.*.role")
+        write(ctx, "users", lambda tree: role.put(tree, "second", "administrator"))
+        other = opened(lab, Credential("second", SECRET))
+        with pytest.raises(errors.Refused, match="'admin'"):
+            write(other, "users", lambda tree: (role.put(tree, "admin", None), role.put(tree, "service", None)))
+        assert set(read(other, "users")["users"]) == {"admin", "second"}
+        ctx.close()
+        other.close()
+
+
+def test_a_connection_without_identify_learns_the_endpoint_too() -> None:
+    with device("onvif-complete") as (lab, _cam):
+        connection = transport(lab)
+        ctx = DRIVER.open(connection, ADMIN, {})
+        read(ctx, "device_information")
+        assert ctx.identity.endpoint.startswith("urn:uuid:")
+        ctx.close()
