@@ -93,9 +93,10 @@ def read_text(path: str, limit: int = MAX_BYTES) -> str | None:
         return None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}.") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError(f"{path} is not an ordinary file.")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise InputError(f"{path} is not an ordinary file.")
         data = file.read(limit + 1)
     if len(data) > limit:
         raise InputError(f"{path} is larger than {limit} bytes.")

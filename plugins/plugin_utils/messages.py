@@ -77,11 +77,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.order_changed": (
         "{label}: the order changed from {old} to {new}", "{label}:順序が{old}から{new}に変わりました"),
     "finding.forward_appeared": (
-        "port {port} from the internet is forwarded to {to}",
-        "インターネットからのポート{port}が{to}に転送されています"),
+        "{port} from the internet is forwarded to {to}",
+        "インターネットからの{port}が{to}に転送されています"),
     "finding.forward_gone": (
-        "port {port} from the internet is no longer forwarded to {to}",
-        "インターネットからのポート{port}は{to}に転送されなくなりました"),
+        "{port} from the internet is no longer forwarded to {to}",
+        "インターネットからの{port}は{to}に転送されなくなりました"),
     "finding.wan_open_appeared": (
         "{port} is now accepted from the internet ({name})", "インターネットからの{port}が許可されました({name})"),
     "finding.wan_open_gone": (
@@ -155,7 +155,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "value.on": ("on", "有効"),
     "value.off": ("off", "無効"),
     "value.none": ("nothing", "なし"),
-    "value.anywhere": ("any port", "全ポート"),
+    "value.port": ("port {port}", "ポート{port}"),
+    "value.any_port": ("any port", "全ポート"),
+    "value.only_from": ("{to} (only from {sources})", "{to}(接続元{sources}のみ)"),
     "value.unnamed": ("no name", "名前なし"),
     "value.more": ("and {count} more", "ほか{count}件"),
     # -- errors --------------------------------------------------------------------------------------------------------
@@ -317,9 +319,10 @@ def label(key: str, language: str = "en") -> str:
 
 
 def _port(member: Mapping[str, Any], language: str) -> str:
-    ports = _bare(member.get("port") or member.get("ports") or "") or text("value.anywhere", language)
+    ports = _bare(member.get("port") or member.get("ports") or "")
+    shown = text("value.port", language, port=ports) if ports else text("value.any_port", language)
     protocol = _bare(member.get("protocol", ""))
-    return f"{ports}/{protocol}" if protocol else ports
+    return f"{shown}/{protocol}" if protocol else shown
 
 
 def sentence(finding: Mapping[str, Any], language: str = "en") -> str:
@@ -333,7 +336,8 @@ def sentence(finding: Mapping[str, Any], language: str = "en") -> str:
         role = new if kind in ("account_appeared", "undeclared_account") else old
         args["role"] = word("role", role if role in settings.ROLES else "unknown", language)
         if kind == "account_role":
-            args["old"], args["new"] = word("role", old, language), word("role", new, language)
+            for side, role in (("old", old), ("new", new)):
+                args[side] = word("role", role if role in settings.ROLES else "unknown", language)
         if kind == "account_appeared" and new not in settings.ROLES[:3]:
             kind = "account_appeared_plain"
     if kind == "service_on" and finding["args"].get("answers"):
@@ -347,8 +351,9 @@ def sentence(finding: Mapping[str, Any], language: str = "en") -> str:
         if key == "nat.forwards" and member.get("to"):
             port = member.get("to_port") or member.get("port")
             host = safe(member["to"], _LIMIT)
-            host = f"[{host}]" if ":" in host else host
-            args["to"] = f"{host}:{_bare(port)}" if port else host
+            args["to"] = f"[{host}]:{_bare(port)}" if port and ":" in host else f"{host}:{_bare(port)}" if port else host
+            if member.get("sources"):
+                args["to"] = text("value.only_from", language, to=args["to"], sources=_bare(member["sources"]))
             kind = f"forward_{happened}"
         elif key == "nat.wan_open":
             args["name"] = name(member["name"], language) if member.get("name") else text("value.unnamed", language)

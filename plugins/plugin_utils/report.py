@@ -17,6 +17,7 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import result as re
 # Fields of a device result and of its parts: (name, type, value when it is missing or of another type).
 _DEVICE = results.empty_device("")
 _OUTCOME = {"key": "", "outcome": "not_checked", "wanted": None, "old": None, "read": None, "why": "", "proof": ""}
+_IDENTITY = ("manufacturer", "model", "serial", "mac", "firmware", "endpoint")
 _FINDING = {"kind": "other", "key": "", "old": None, "new": None, "severity": "medium", "args": {}, "explained": None}
 
 
@@ -86,7 +87,16 @@ def _complete(device: Any) -> dict[str, Any]:
     for found in full["findings"]:
         if found["severity"] not in drift.SEVERITIES:
             found["severity"] = "high"
-    full["identity"] = full["identity"] if isinstance(full["identity"], dict) else {}
+    identity = full["identity"] if isinstance(full["identity"], dict) else {}
+    full["identity"] = {name: str(identity[name]) for name in _IDENTITY if identity.get(name)}
+    way = full["way"]
+    full["way"] = {"scheme": str(way.get("scheme") or ""), "port": way.get("port")} if isinstance(way, dict) else None
+    for name in ("family", "address"):
+        full[name] = str(full[name] or "")
+    for name in ("seconds", "requests", "writes"):
+        if isinstance(full[name], bool) or not isinstance(full[name], (int, float)):
+            full[name] = 0
+    full["notes"] = [str(note) for note in full["notes"]]
     if full["error"] is not None:
         error = full["error"] if isinstance(full["error"], dict) else {"message": str(full["error"])}
         full["error"] = {name: str(error.get(name) or "") for name in ("code", "message", "advice")}

@@ -276,8 +276,9 @@ def record(
         if keys:
             _take_over(sheet["recorded"], part, keys)
         found = [f for f in drift.findings(sheet, snapshot) if drift.is_drift(f)]
+        if found or sheet["observed"]:
+            _remember(sheet, part, job, "differs" if found else "same again")
         sheet["observed"] = part if found else None
-        _remember(sheet, part, job, "differs" if found else "same")
     if wanted is not None:
         want(sheet, wanted)
     else:
@@ -293,8 +294,9 @@ def _take_over(baseline: dict[str, Any], part: Mapping[str, Any], keys: list[Key
     for column in ("settings", "without_value"):
         kept = {k: v for k, v in baseline[column].items() if not belongs(settings.parse_key(k), keys)}
         new = {k: v for k, v in part[column].items() if belongs(settings.parse_key(k), keys)}
-        baseline[column] = dict(sorted({**kept, **new}.items()))
-    baseline["at"], baseline["job"] = part["at"], part["job"]
+        merged = dict(sorted({**kept, **new}.items()))
+        if merged != baseline[column]:
+            baseline[column], baseline["at"], baseline["job"] = merged, part["at"], part["job"]
 
 
 def _remember(sheet: dict[str, Any], part: Mapping[str, Any], job: str, what: str) -> None:
