@@ -9,11 +9,8 @@ login reply and decide the path taken; what a login may not read is Refused, nam
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime
 import functools
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -37,13 +34,16 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import openwrt_stage as stage
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import openwrt_uci as uci
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_rest import REST
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_tables import BINDINGS, listens
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_services import listens
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_status import STATUS, decode
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_tables import BINDINGS
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_ubus import (
     NO_DATA,
     NO_OBJECT,
     NOT_FOUND,
     NULL_SESSION,
     PATH,
+    PROOF_SECONDS,
     Call,
     Reply,
     Ubus,
@@ -65,21 +65,7 @@ _GROUPS = {
     "network": "luci-mod-network-config", "wireless": "luci-mod-network-config", "dhcp": "luci-mod-network-dhcp",
     "firewall": "luci-app-firewall", "upnpd": "luci-app-upnp", "ddns": "luci-app-ddns",
 }  # fmt: skip
-# Status documents: ways to read each, in order of preference; the first that the rights allow is taken.
-_STATUS: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
-    "board": (("system", "board", {}),),
-    "info": (("system", "info", {}),),
-    "epoch": (("luci", "getUnixtime", {}),),
-    "interfaces": (("network.interface", "dump", {}),),
-    "devices": (("network.device", "status", {}), ("luci-rpc", "getNetworkDevices", {})),
-    "rc": (("rc", "list", {}),),
-    "services": (("service", "list", {}),),
-    "packages": (("rpc-sys", "packagelist", {"all": False}),),
-    "leases": (("file", "read", {"path": "/tmp/dhcp.leases"}), ("luci-rpc", "getDHCPLeases", {"family": 0})),
-    "authorized_keys": (("file", "read", {"path": "/etc/dropbear/authorized_keys"}),),
-    "passwd": (("file", "read", {"path": "/etc/passwd"}),),
-    "shadow": (("file", "read", {"path": "/etc/shadow"}),),
-}
+RETURN_SECONDS = 3.0  # how long the web server may be away when it restarts after an apply
 _LOCAL = ("acls", "password")  # known without asking
 _BOARD_CALL = json.dumps(
     {"jsonrpc": "2.0", "id": 1, "method": "call", "params": [NULL_SESSION, "system", "board", {}]}
@@ -106,66 +92,14 @@ class OpenWrtContext(Context):
     def close(self) -> None:
         """Ends the session where that is granted; else it times out by itself, with anything left staged in it."""
         try:
-            if self.ubus.session != NULL_SESSION and self.ubus.may("session", "destroy"):
+            ours = self.ubus.session != NULL_SESSION and not self.ubus.shared  # else somebody's apply would be undone
+            if ours and self.ubus.may("session", "destroy"):
                 self.ubus.batch([Call("session", "destroy", {})], self.ubus.session)
         except NwcsError:
             pass
         finally:
             self.ubus.session = NULL_SESSION
             self.transport.close()
-
-
-# -- status documents --------------------------------------------------------------------------------------------------
-def _decode(name: str, data: Any) -> Tree:
-    """A status answer as a tree. Secrets (password hashes, keys) do not get past here."""
-    data = data if isinstance(data, dict) else {}
-    if name == "info":
-        return {**data, "received": time.time()}
-    if name == "leases":
-        return _leases(data)
-    if name == "passwd":
-        rows = [line.split(":") for line in str(data.get("data", "")).splitlines()]
-        return {row[0]: {"uid": row[2], "shell": row[6]} for row in rows if len(row) >= 7}
-    if name == "shadow":
-        rows = [line.split(":") for line in str(data.get("data", "")).splitlines()]
-        return {row[0]: "empty" if row[1] == "" else "locked" if row[1][:1] in "*!x" else "set"
-                for row in rows if len(row) > 1}  # fmt: skip
-    if name == "authorized_keys":
-        return {"keys": fingerprints(str(data.get("data", "")))}
-    if name == "services":
-        return {service: sorted((body or {}).get("instances", {})) for service, body in data.items()
-                if isinstance(body, dict)}  # fmt: skip
-    return data
-
-
-def fingerprints(text: str) -> list[str]:
-    """authorized_keys as "type SHA256:... comment", one per key, as ssh-keygen shows them."""
-    found = []
-    for line in text.splitlines():
-        words = line.split()
-        for i, word in enumerate(words[:-1]):
-            if word.startswith(("ssh-", "ecdsa-", "sk-")) and not line.lstrip().startswith("#"):
-                try:
-                    digest = hashlib.sha256(base64.b64decode(words[i + 1], validate=True)).digest()
-                except (binascii.Error, ValueError):
-                    break
-                print_ = base64.b64encode(digest).decode().rstrip("=")
-                found.append(" ".join([word, f"SHA256:{print_}", *words[i + 2 :]]))
-                break
-    return sorted(found)
-
-
-def _leases(data: Mapping[str, Any]) -> Tree:
-    """dnsmasq's file (expiry mac address name clientid) or luci-rpc's answer as [{mac, address, name}]."""
-    leases = []
-    for row in (line.split() for line in str(data.get("data", "")).splitlines()):
-        if len(row) >= 4:
-            leases.append({"mac": row[1], "address": row[2], "name": "" if row[3] == "*" else row[3]})
-    for row in data.get("dhcp_leases") or ():
-        if isinstance(row, dict):
-            leases.append({"mac": row.get("macaddr") or "", "address": row.get("ipaddr") or "",
-                           "name": row.get("hostname") or ""})  # fmt: skip
-    return {"leases": leases}
 
 
 # -- storing outside the transaction -----------------------------------------------------------------------------------
@@ -228,7 +162,7 @@ def _documents() -> tuple[Document, ...]:
         for name in PACKAGES
     ]  # fmt: skip
     status = [
-        Document(name, fetch=name, rest=REST.get(name)) for name in (*_STATUS, "acls") if name != "rc"
+        Document(name, fetch=name, rest=REST.get(name)) for name in (*STATUS, "acls") if name != "rc"
     ]  # fmt: skip
     rc = Document("rc", fetch="rc", store=_store_rc, after=("upnpd", "dropbear", "uhttpd", "ddns"), rest=REST["rc"])
     password = Document("password", fetch="password", store=_store_password, affects=("shadow",))
@@ -292,12 +226,15 @@ class OpenWrtDriver(contract.Driver):
         return ctx
 
     def login(self, transport: Any, credential: Credential) -> None:
-        """A session and nothing more; ended at once where that is granted."""
+        """A session and nothing more. It is left to end by itself: while an apply waits for its confirm, a login of the
+        same account is handed the very session that applied, and ending that one would undo the change (section 3)."""
         ubus = Ubus(transport, credential)
-        if transport.target.scheme != "https":
-            ubus.objects()
-        ubus.login()
-        OpenWrtContext(ubus, {}).close()
+        ubus.patient_until = time.monotonic() + RETURN_SECONDS
+        try:
+            ubus.objects()  # also a redirect to HTTPS shows here, before the password is sent in clear
+            ubus.login(PROOF_SECONDS)
+        finally:
+            transport.close()
 
     # -- reading --------------------------------------------------------------------------------------------------
     def fetch(self, ctx: OpenWrtContext, names: Sequence[str]) -> dict[str, Tree | Exception]:
@@ -324,7 +261,7 @@ class OpenWrtDriver(contract.Driver):
         if name in PACKAGES:
             allowed = ubus.may("uci", "get") and ubus.granted("uci", name, "read")
             return Call("uci", "get", {"config": name}) if allowed else None
-        for object_, method, args in _STATUS[name]:
+        for object_, method, args in STATUS[name]:
             readable = object_ != "file" or ubus.granted("file", args["path"], "read")
             if name == "shadow" and ctx.facts.get("clear"):
                 readable = False  # not worth sending hashes in clear
@@ -336,7 +273,7 @@ class OpenWrtDriver(contract.Driver):
     def _not_granted(ctx: OpenWrtContext, name: str) -> DeviceError:
         if name in PACKAGES:
             return Refused(f"{ctx.ubus.name}: this login may not read the uci package {name}.", ctx.missing(name))
-        needed = " or ".join(f"{o}.{m}" + (f" on {a['path']}" if "path" in a else "") for o, m, a in _STATUS[name])
+        needed = " or ".join(f"{o}.{m}" + (f" on {a['path']}" if "path" in a else "") for o, m, a in STATUS[name])
         return Refused(f"{ctx.ubus.name}: this login may not read {name}.", f"It needs {needed}.")
 
     @staticmethod
@@ -349,9 +286,9 @@ class OpenWrtDriver(contract.Driver):
                 return {}  # the package is not installed
             return reply.error(what)
         if reply.ok:
-            return _decode(name, reply.data)
+            return decode(name, reply.data)
         if call.object == "file" and reply.code in (NOT_FOUND, NO_DATA):
-            return _decode(name, {})  # no such file: no key, no lease
+            return decode(name, {})  # no such file: no key, no lease
         if reply.code == NO_OBJECT:
             return Unsupported(f"{what}: not on this router.")
         error = reply.error(what)

@@ -279,7 +279,7 @@ def put_wan_input(tree: uci.Tree, value: str) -> None:
 
 
 def get_forwarding(tree: uci.Tree) -> list[str]:
-    """"from>to" per zone pair."""
+    """ "from>to" per zone pair."""
     return [f"{uci.text(s, 'src')}>{uci.text(s, 'dest')}" for _n, s in uci.of_type(tree, "forwarding") if enabled(s)]
 
 
@@ -297,5 +297,5 @@ def limit_forwarding(_ctx: Any, tree: uci.Tree, _item: str, value: list[str]) ->
     for wanted in value:
         source, arrow, goal = wanted.partition(">")
         if not arrow or source not in zones or goal not in zones:
-            return f"expected \"from>to\" with zones of this router ({', '.join(sorted(zones))}), got {wanted!r}"
+            return f'expected "from>to" with zones of this router ({", ".join(sorted(zones))}), got {wanted!r}'
     return None

@@ -27,9 +27,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_ubu
     NO_DATA,
     NO_OBJECT,
     NO_PERMISSION,
+    PROOF_SECONDS,
     SESSION_SECONDS,
     Call,
     Reply,
+    Ubus,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
@@ -38,6 +40,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     InputError,
     Refused,
     Unreachable,
+)
+
+_FORGOTTEN = (
+    "The router had no apply waiting for our confirm (its timer was forgotten by a reload, or another session applied "
+    "meanwhile); the change is in force and stays."
 )
 
 
@@ -91,7 +98,7 @@ def prepare(ctx: Any) -> None:
     if staged:
         raise Busy(f"{ubus.name}: changes of {', '.join(sorted(staged))} are already staged in this session.",
                    "Apply or revert them in the router's own pages, then run again.")  # fmt: skip
-    if waiting(ctx):
+    if ubus.shared or waiting(ctx):
         raise Busy(f"{ubus.name}: somebody's apply is waiting to be confirmed.", "Run again in a few minutes.")
     ctx.stage = Stage(ubus.session)
 
@@ -103,11 +110,9 @@ def waiting(ctx: Any) -> bool:
     writable = next((name for name in ("system", "network", "uhttpd") if ubus.granted("uci", name, "write")), None)
     if ubus.may("uci", "revert") and writable:
         return ubus.call("uci", "revert", {"config": writable}).code == NO_PERMISSION
-    mine = ubus.session
-    ubus.login()
-    shared = ubus.session == mine
-    ubus.session = mine
-    return shared
+    second = Ubus(ubus.transport, ubus.credential)
+    second.login(PROOF_SECONDS)
+    return second.shared
 
 
 def store(ctx: Any, package: str, old: uci.Tree, new: uci.Tree) -> Stored | None:
@@ -125,8 +130,18 @@ def store(ctx: Any, package: str, old: uci.Tree, new: uci.Tree) -> Stored | None
     for call, reply in zip(calls, ctx.ubus.batch(calls), strict=True):
         if reply.code == DENIED:
             _session_ended(ctx)
-        _expect(ctx, reply, f"{call.name} {package}")
+        if not reply.ok or (isinstance(reply.data, dict) and "error" in reply.data):
+            _unstage(ctx, package)
+            _expect(ctx, reply, f"{call.name} {package}")
+            raise Refused(f"{ctx.ubus.name}: {call.name} {package}: the router answered with an error.")  # H12
     return None
+
+
+def _unstage(ctx: Any, package: str) -> None:
+    """A package that was refused in part must not be applied in part; without the right to revert, apply sees it."""
+    if ctx.ubus.may("uci", "revert") and ctx.ubus.call("uci", "revert", {"config": package}).ok:
+        ctx.stage.old.pop(package)
+        ctx.stage.new.pop(package)
 
 
 def _hash(ctx: Any, tree: uci.Tree, section: str) -> str:
@@ -178,7 +193,8 @@ def confirm(ctx: Any) -> None:
     if stage is None or stage.applied_at is None:
         ctx.stage = None
         return
-    reply = _patient(ctx, lambda: ubus.call("uci", "confirm"), stage.deadline)
+    lost: list[bool] = []
+    reply = _patient(lambda: ubus.call("uci", "confirm"), stage.deadline, lost)
     if ubus.session != stage.session or reply.code == DENIED:
         raise DeviceError(f"{ubus.name}: the session ended before the change was confirmed; the router takes it back.")
     if reply.code == NO_PERMISSION:
@@ -186,10 +202,8 @@ def confirm(ctx: Any) -> None:
     if reply.code == NO_DATA:
         if _changes(ctx) or _differs(stage.new, _live(ctx, stage.new)):
             raise DeviceError(f"{ubus.name}: the router took the change back before it was confirmed.")
-        ctx.notes.append(
-            "The router had no apply waiting for our confirm (its timer was forgotten by a reload, or another session "
-            "applied meanwhile); the change is in force and stays."
-        )
+        if not lost:  # else the first confirm arrived, only its answer did not
+            ctx.notes.append(_FORGOTTEN)
     else:
         _expect(ctx, reply, "uci.confirm")
         if ubus.call("uci", "confirm").code != NO_DATA:
@@ -213,16 +227,19 @@ def abandon(ctx: Any) -> None:
 
 
 # -- taking back -------------------------------------------------------------------------------------------------------
-def _patient(ctx: Any, ask: Callable[[], Reply], deadline: float) -> Reply:
-    """Ask until there is an answer of rpcd: it is away for a moment when it is reloaded."""
+def _patient(ask: Callable[[], Reply], deadline: float, lost: list[bool] | None = None) -> Reply:
+    """Ask until there is an answer of rpcd: it is away for a moment when it is reloaded. `lost` notes lost answers."""
     while True:
         try:
             reply = ask()
             if reply.code != NO_OBJECT or time.monotonic() > deadline:
                 return reply
-        except Unreachable:
-            if time.monotonic() > deadline:
+        except (Unreachable, BadAnswer) as error:
+            gone = isinstance(error, Unreachable) or getattr(error, "reason", "") in ("closed", "truncated")
+            if not gone or time.monotonic() > deadline:
                 raise
+            if lost is not None and isinstance(error, BadAnswer):
+                lost.append(True)
         time.sleep(0.3)
 
 
@@ -230,7 +247,7 @@ def _take_back(ctx: Any, stage: Stage) -> None:
     ubus = ctx.ubus
     ubus.patient_until = stage.deadline + 10
     if ubus.may("uci", "rollback"):
-        reply = _patient(ctx, lambda: ubus.call("uci", "rollback"), stage.deadline + 10)
+        reply = _patient(lambda: ubus.call("uci", "rollback"), stage.deadline + 10)
         if reply.code not in (0, NO_DATA, DENIED, NO_PERMISSION):
             raise reply.error(f"{ubus.name}: uci.rollback")
         return
@@ -271,7 +288,7 @@ def _restore(ctx: Any, stage: Stage) -> None:
     ubus.patient_until = time.monotonic() + 30
     reply = ubus.call("uci", "apply", {"rollback": True, "timeout": 60})
     if reply.ok:
-        reply = _patient(ctx, lambda: ubus.call("uci", "confirm"), time.monotonic() + 30)
+        reply = _patient(lambda: ubus.call("uci", "confirm"), time.monotonic() + 30)
     ubus.patient_until = 0.0
     wrong = _differs(stage.old, _live(ctx, stage.old))
     if wrong:

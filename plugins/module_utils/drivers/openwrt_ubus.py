@@ -30,7 +30,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
 
 PATH = "/ubus"
 NULL_SESSION = "0" * 32
-SESSION_SECONDS = 300  # idle time-out asked for; renewed by every call
+SESSION_SECONDS = 307  # idle time-out asked for; odd, so that a session with another one is known to be not ours
+PROOF_SECONDS = 10  # of a login that is only to show that it works
 BODY_BYTES = 48 * 1024  # uhttpd refuses 64 KiB and more
 DENIED, NO_OBJECT, TIMED_OUT = -32002, -32000, -32003
 OK, BAD_ARGUMENT, NO_METHOD, NOT_FOUND, NO_DATA, NO_PERMISSION, TIMEOUT = 0, 2, 3, 4, 5, 6, 7
@@ -67,7 +68,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """`code` 0: done; positive: the object's answer; negative: uhttpd's. `data` only with code 0, maybe None then too."""
+    """`code` 0: done; positive: the object's answer; negative: uhttpd's. `data` only with code 0, or None."""
 
     code: int
     data: Any = None
@@ -100,6 +101,8 @@ class Ubus:
         self.credential = credential
         self.session = NULL_SESSION
         self.acls: dict[str, dict[str, list[str]]] = {}
+        self._denied: set[str] = set()  # refused by a fresh session, whatever its rights say
+        self.shared = False  # the router handed us the session of an apply that waits for its confirm (section 3)
         self.patient_until = 0.0  # monotonic time until which an unreachable device is asked again (it restarts uhttpd)
 
     @property
@@ -118,11 +121,11 @@ class Ubus:
         return self.granted("ubus", object_, method)
 
     # -- requests -------------------------------------------------------------------------------------------------
-    def login(self) -> dict[str, Any]:
+    def login(self, seconds: int = SESSION_SECONDS) -> dict[str, Any]:
         """One attempt. LoginRefused for [6]; the reply holds the rights."""
         if self.credential is None:
             raise LoginRefused(f"{self.name}: no credential is known.")
-        args = {"username": self.credential.username, "password": self.credential.password, "timeout": SESSION_SECONDS}
+        args = {"username": self.credential.username, "password": self.credential.password, "timeout": seconds}
         reply = self._send([Call("session", "login", args)], NULL_SESSION)[0]
         if reply.code in (NO_PERMISSION, DENIED):
             raise LoginRefused(f"{self.name}: the router refused the login of {self.credential.username!r}.",
@@ -133,6 +136,7 @@ class Ubus:
         if not isinstance(data, dict) or not isinstance(data.get("ubus_rpc_session"), str):
             raise BadAnswer(f"{self.name}: session.login: the answer holds no session.")
         self.session = data["ubus_rpc_session"]
+        self.shared = data.get("timeout") != seconds
         self.acls = _rights(data.get("acls"))
         return data
 
@@ -141,12 +145,17 @@ class Ubus:
         replies = self._all(calls, session or self.session)
         if session is not None or self.credential is None:
             return replies
-        lost = [i for i, r in enumerate(replies) if r.code == DENIED and self.may(calls[i].object, calls[i].method)]
+        lost = [i for i, reply in enumerate(replies) if reply.code == DENIED and self._surprising(calls[i])]
         if lost and all(calls[i].reads for i in lost):
             self.login()
             for i, reply in zip(lost, self._all([calls[i] for i in lost], self.session), strict=True):
                 replies[i] = reply
+                if reply.code == DENIED:
+                    self._denied.add(calls[i].name)
         return replies
+
+    def _surprising(self, call: Call) -> bool:
+        return self.may(call.object, call.method) and call.name not in self._denied
 
     def call(self, object_: str, method: str, args: Mapping[str, Any] | None = None) -> Reply:
         return self.batch([Call(object_, method, args or {})])[0]
