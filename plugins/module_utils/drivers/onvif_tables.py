@@ -136,6 +136,26 @@ def _protocol_limits(ctx: Any, tree: Tree, item: str, value: Any) -> str | None:
     return "at least one port is needed" if value == [] else None
 
 
+def _https_only(tree: Tree) -> bool:
+    http, https = _row(tree, "http"), _row(tree, "https")
+    return bool(https and https["enabled"] and not (http and http["enabled"]))
+
+
+def _put_https_only(tree: Tree, value: bool) -> None:
+    """That HTTPS works before HTTP goes is proven by the engine, which closes HTTP in its last phase (H40)."""
+    http, https = _row(tree, "http"), _row(tree, "https")
+    if value and https is not None:
+        https["enabled"] = True
+    if http is not None:
+        http["enabled"] = not value
+
+
+def _https_limits(ctx: Any, tree: Tree, item: str, value: bool) -> str | None:
+    if value and _row(tree, "https") is None:
+        return "the device lists no HTTPS"
+    return "the device lists no HTTP" if not value and _row(tree, "http") is None else None
+
+
 def _text(field: str) -> Callable[[Tree], Any]:
     return lambda tree: tree[field] or ABSENT
 
@@ -239,6 +259,7 @@ BINDINGS: tuple[Binding, ...] = (
             restorable="the old password is set again only where it is known", source="Core 8.4"),
     _protocol("enabled"),
     _protocol("ports"),
+    _write("tls.https_only", "protocols", _https_only, _put_https_only, limits=_https_limits, source="Core 8.2.8"),
     _write("services.ws_discovery.enabled", "discovery_mode", _discovery,
            lambda tree, value: tree.update(mode="Discoverable" if value else "NonDiscoverable"), source="Core 7"),
     _write("services.zeroconf.enabled", "zero_configuration", lambda tree: any(tree["interfaces"].values()), _put_all),

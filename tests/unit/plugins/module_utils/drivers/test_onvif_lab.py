@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
+from ansible_collections.nwcs.hardening.lab.onvif.faults import FAULTS
+from ansible_collections.nwcs.hardening.lab.testing import RunningLab, is_open, running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils import errors
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Binding, Credential, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif import OnvifDriver
@@ -519,4 +521,71 @@ def test_a_connection_without_identify_learns_the_endpoint_too() -> None:
         ctx = DRIVER.open(connection, ADMIN, {})
         read(ctx, "device_information")
         assert ctx.identity.endpoint.startswith("urn:uuid:")
+        ctx.close()
+
+
+@pytest.mark.parametrize("fault", sorted(set(FAULTS) - {"H49-gone"}))
+def test_no_misbehaviour_surprises_us(fault: str) -> None:
+    """Whatever the device does: a reading, or an error of ours; never a write, never more than one wrong login."""
+    with device("onvif-complete", fault) as (lab, _cam):
+        try:
+            ctx = opened(lab)
+        except errors.DeviceError as error:
+            assert "12345" not in str(error)
+            return
+        try:
+            trees = DRIVER.fetch(ctx, [d.name for d in DRIVER.documents])
+            for name, tree in trees.items():
+                assert isinstance(tree, (dict, errors.DeviceError)), name
+                if isinstance(tree, dict):
+                    json.dumps(tree)
+                    rest = document(name).rest
+                    assert rest is None or json.dumps(rest(tree)) is not None
+            DRIVER.endpoints(ctx, trees)
+            DRIVER.clock(ctx, trees)
+            DRIVER.factory_new(ctx, trees)
+        except errors.DeviceError:
+            pass
+        assert not lab.writes("cam") and logins(lab, "refused") <= 1
+        ctx.close()
+
+
+def test_hostile_names_stay_data() -> None:
+    with device("onvif-complete", "H34") as (lab, _cam):
+        ctx = opened(lab)
+        trees = DRIVER.fetch(ctx, ["device_information", "hostname", "scopes"])
+        assert all(isinstance(tree, dict) for tree in trees.values())
+        assert "49" not in ctx.identity.model
+        ctx.close()
+
+
+def test_https_only_is_a_goal_of_two_switches() -> None:
+    row = binding("tls.https_only")
+    with device("onvif-complete") as (lab, _cam):
+        ctx = opened(lab)
+        tree = read(ctx, "protocols")
+        assert row.get(tree) is False and row.limits(ctx, tree, "", True) is None
+        row.put(tree, True)
+        assert row.get(tree) is True
+        assert [name for name, entry in tree["protocols"].items() if entry["enabled"]] == ["HTTPS", "RTSP"]
+        ctx.close()
+    with device("onvif-poor") as (lab, _cam):
+        ctx = opened(lab)
+        tree = read(ctx, "protocols")
+        assert row.get(tree) is False and "no HTTPS" in row.limits(ctx, tree, "", True)
+        ctx.close()
+
+
+def test_the_driver_works_over_https() -> None:
+    with device("onvif-complete") as (lab, cam):
+        ctx = opened(lab)
+        write(ctx, "protocols", lambda tree: binding("services.*.enabled").put(tree, "https", True))
+        ctx.close()
+        lab.wait(lambda: ("tcp", cam.ports["https"]) in lab.sockets("cam") or is_open(cam.address, cam.ports["https"]))
+        secure = Transport(Target("cam", cam.address, cam.ports["https"], "https", tls_verify=False))
+        DRIVER.identify(secure)
+        ctx = DRIVER.open(secure, ADMIN, {})
+        trees = DRIVER.fetch(ctx, ["protocols"])
+        ways = {(e.scheme, e.port) for e in DRIVER.endpoints(ctx, trees) if e.purpose == "manage"}
+        assert ways == {("https", cam.ports["https"]), ("http", cam.ports["http"])}
         ctx.close()
