@@ -265,7 +265,7 @@ def safe(text: Any, limit: int = 10_000) -> str:
     return out + "…" if len(text) > limit else out
 
 
-def text(name: str, language: str = "en", **args: Any) -> str:
+def text(name: str, language: str = "en", /, **args: Any) -> str:
     """The text `name` of the catalogue. Arguments are put in as they are: give them through `show` or `safe`."""
     template = CATALOGUE[name][1 if language == "ja" else 0]
     return template.format_map({key: str(value) for key, value in args.items()}) if args else template
@@ -351,7 +351,8 @@ def sentence(finding: Mapping[str, Any], language: str = "en") -> str:
         if key == "nat.forwards" and member.get("to"):
             port = member.get("to_port") or member.get("port")
             host = safe(member["to"], _LIMIT)
-            args["to"] = f"[{host}]:{_bare(port)}" if port and ":" in host else f"{host}:{_bare(port)}" if port else host
+            host = f"[{host}]" if port and ":" in host else host
+            args["to"] = f"{host}:{_bare(port)}" if port else host
             if member.get("sources"):
                 args["to"] = text("value.only_from", language, to=args["to"], sources=_bare(member["sources"]))
             kind = f"forward_{happened}"

@@ -59,8 +59,6 @@ def say(language="en", **more):
 
 
 ADMIN = {
-    "kind": "account_appeared", "key": 'accounts."support".role', "new": "administrator", "args": {"item": "support"},
-}  # fmt: skip
     "kind": "account_appeared",
     "key": 'accounts."support".role',
     "new": "administrator",
@@ -90,12 +88,20 @@ FORWARD = {"protocol": "tcp", "port": "8554", "to": "127.77.0.11", "to_port": "5
             "DNSサーバが「10.0.0.1」から「203.0.113.66」に変わりました",
         ),
         (
-            {"kind": "member_appeared", "key": "nat.forwards", "new": {**FORWARD, "to": "::1", "sources": ["192.0.2.1"]}},
+            {
+                "kind": "member_appeared",
+                "key": "nat.forwards",
+                "new": {**FORWARD, "to": "::1", "sources": ["192.0.2.1"]},
+            },
             "port 8554/tcp from the internet is forwarded to [::1]:554 (only from 192.0.2.1)",
             "インターネットからのポート8554/tcpが[::1]:554(接続元192.0.2.1のみ)に転送されています",
         ),
         (
-            {"kind": "member_appeared", "key": "nat.wan_open", "new": {"protocol": "tcp", "ports": ["22"], "name": "x"}},
+            {
+                "kind": "member_appeared",
+                "key": "nat.wan_open",
+                "new": {"protocol": "tcp", "ports": ["22"], "name": "x"},
+            },
             "port 22/tcp is now accepted from the internet (`x`)",
             "インターネットからのポート22/tcpが許可されました(「x」)",
         ),
@@ -115,7 +121,11 @@ FORWARD = {"protocol": "tcp", "port": "8554", "to": "127.77.0.11", "to_port": "5
             "サービス「telnet」が有効になり、ネットワークで応答しています",
         ),
         ({"kind": "invented", "key": "a.b", "old": 1, "new": 2}, "invented: a.b 1 → 2", "invented:a.b 1 → 2"),
-        ({"kind": "account_role", "key": "x"}, "account_role: x role unknown → role unknown", "account_role:x 権限不明 → 権限不明"),
+        (
+            {"kind": "account_role", "key": "x"},
+            "account_role: x role unknown → role unknown",
+            "account_role:x 権限不明 → 権限不明",
+        ),
     ],
 )
 def test_sentences(found, english, japanese):
