@@ -115,7 +115,7 @@ class ActionModule(ActionBase):
             reason = str(raw.get("msg") or raw.get("module_stderr") or "no answer").strip().splitlines()
             raise NwcsError(
                 f"{self._host}: the gateway {target} could not run the job: {reason[-1] if reason else ''}",
-                "It needs Python 3.11 and the libraries requests, defusedxml and cryptography.",
+                "It needs Python 3.11 and the libraries defusedxml and cryptography.",
             )
         return json.loads(base64.b64decode(raw["answer"]))
 
@@ -137,6 +137,7 @@ class ActionModule(ActionBase):
             },
         )
         outcome = report.write_run(folder, self._language())
+        run.tell(outcome["result"])
         self._display.display(outcome["console"])
         fail = self._options.get("fail")
         wanted = self._get("nwcs_fail", True) if fail is None else fail

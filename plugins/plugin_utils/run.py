@@ -17,9 +17,10 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 
-_STARTED = datetime.datetime.now(datetime.timezone.utc)
+_STARTED = datetime.datetime.now(datetime.UTC)
 RUN = _STARTED.strftime("%Y%m%dT%H%M%SZ") + f"-{os.getpid()}"
 STARTED = _STARTED.strftime("%Y-%m-%dT%H:%M:%SZ")
+RUN_FILE = "NWCS_RUN_FILE"  # environment variable: the file in which nwcs-drift wants to be told where the result lies
 
 
 def folder(report_dir: str, job: str) -> str:
@@ -31,6 +32,13 @@ def folder(report_dir: str, job: str) -> str:
 
 def write_device(run_dir: str, result: Mapping[str, Any]) -> None:
     files.write_json(os.path.join(run_dir, "devices", files.safe_name(result["host"]) + ".json"), dict(result))
+
+
+def tell(result_path: str) -> None:
+    """Tell nwcs-drift, if it started this run, where result.json lies."""
+    note = os.environ.get(RUN_FILE)
+    if note:
+        files.write_private(note, os.path.abspath(result_path))
 
 
 def clock_state() -> str:
