@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,6 +21,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Wan
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 
 KINDS = {"onvif": "camera", "openwrt": "router"}  # what a family usually is; nwcs_kind says otherwise
+KIND_NAMES = ("camera", "encoder", "recorder", "router", "access_point")
 PROFILES = "abcdefghi"
 
 # name: what it is. The full table with defaults is docs/inventory.md; a misspelt name is told, not ignored.
@@ -105,7 +107,7 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
     family = get("nwcs_family", None)
     families = list(family) if isinstance(family, (list, tuple)) else [family]
     if not families or not families[0]:
-        raise InputError(f"{host}: nwcs_family is not set.", "Name the API of the device, for example nwcs_family: onvif.")
+        raise InputError(f"{host}: nwcs_family is not set.", "Name the device's API, for example nwcs_family: onvif.")
     try:
         driver_for(str(families[0]))
     except InputError as error:
@@ -113,11 +115,11 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
     if len(families) > 1:
         raise InputError(f"{host}: nwcs_family names several APIs.", "One is supported here: give the main one.")
     main = str(families[0])
-    kind = str(get("nwcs_kind", KINDS.get(main, "camera")))
+    kind = _choice(host, "nwcs_kind", get("nwcs_kind", None) or KINDS.get(main, "camera"), KIND_NAMES)
     language = _choice(host, "nwcs_language", get("nwcs_language", "en"), ("en", "ja"))
-    address = str(get("nwcs_host", None) or get("ansible_host", None) or host)
+    address = _address(host, get, hostvars)
     username = str(get("nwcs_username", "") or "")
-    password = get("nwcs_password", None)
+    password = _secret(host, "nwcs_password", get("nwcs_password", None))
     folders = {
         name: str(get(name, None) or os.path.join(inventory_dir, default))
         for name, default in (
@@ -127,7 +129,6 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
             ("nwcs_secret_store", "secrets"),
         )
     }
-    ports = {**PORTS, **(get("nwcs_ports", None) or {})}
     spec = {
         "name": host,
         "family": main,
@@ -143,8 +144,8 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
         "ways": _ways(host, get("nwcs_scheme", None), get("nwcs_port", None)),
         "expected": {},
         "oddities": _models(host, get("nwcs_models", None) or []),
-        "ports": {str(name): [int(port) for port in numbers] for name, numbers in ports.items()},
-        "recorders": _recorders(get("nwcs_recorders", None) or [], hostvars),
+        "ports": {**PORTS, **_ports(host, get("nwcs_ports", None) or {})},
+        "recorders": _recorders(host, get("nwcs_recorders", None) or [], hostvars),
         "undeclared_accounts": _choice(
             host, "nwcs_undeclared_accounts", get("nwcs_undeclared_accounts", "report"), ("report", "remove")
         ),
@@ -156,19 +157,19 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
         family=main,
         kind=kind,
         host=address,
-        site=str(get("nwcs_site", "default")),
+        site=str(get("nwcs_site", None) or "default"),
         language=language,
         simulated=flag(host, "nwcs_simulated", get("nwcs_simulated", False)),
         spec=spec,
         username=username,
-        password=None if password is None else str(password),
-        passwords={str(name): str(value) for name, value in (get("nwcs_passwords", None) or {}).items()},
+        password=password,
+        passwords=_secrets(host, get("nwcs_passwords", None) or {}),
         own_account=str(get("nwcs_own_account", "") or username),
         folders=folders,
         options={
             "profiles": get("nwcs_profiles", None) or [],
             "design": get("nwcs_design", None),
-            "clock_tolerance": int(get("nwcs_clock_tolerance", 30)),
+            "clock_tolerance": int(_number(host, "nwcs_clock_tolerance", get("nwcs_clock_tolerance", 30))),
             "forget_way": flag(host, "nwcs_forget_way", get("nwcs_forget_way", False)),
             "vault_id": get("nwcs_vault_id", None),
         },
@@ -183,15 +184,15 @@ def _ways(host: str, scheme: Any, port: Any) -> list[dict[str, Any]]:
     return [{"scheme": str(scheme), "port": _port(host, port)}]
 
 
-def _port(host: str, port: Any) -> int:
-    if port in (None, ""):
+def _port(host: str, port: Any, name: str = "nwcs_port") -> int:
+    if port is None or port == "":
         return 0
     try:
         number = int(port)
     except (TypeError, ValueError):
         number = -1
     if not 0 < number < 65536:
-        raise InputError(f"{host}: nwcs_port is {port!r}.", "A port is a number from 1 to 65535.")
+        raise InputError(f"{host}: {name} is {port!r}.", "A port is a number from 1 to 65535.")
     return number
 
 
@@ -208,33 +209,89 @@ def _tls(host: str, verify: Any, inventory_dir: str) -> bool | str:
     except InputError as error:
         raise InputError(f"{host}: nwcs_tls_verify: {error.message}") from None
     if pem is None or "BEGIN CERTIFICATE" not in pem:
-        raise InputError(
-            f"{host}: nwcs_tls_verify: {path} holds no PEM certificate.", "Give true, false, or a CA file in PEM form."
-        )
+        wrong = f"there is no file {path}" if pem is None else f"{path} holds no PEM certificate"
+        raise InputError(f"{host}: nwcs_tls_verify: {wrong}.", "Give true, false, or a CA file in PEM form.")
     return pem
 
 
-def _limits(host: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _address(host: str, get: Get, hostvars: Mapping[str, Any]) -> str:
+    """Where the device is. Under delegate_to ansible_host may be the gateway's; hostvars has the device's own."""
+    own = hostvars[host].get("ansible_host") if host in hostvars else get("ansible_host", None)
+    address = str(get("nwcs_host", None) or own or host).strip()
+    if re.search(r"[\s/@?#]", address):
+        raise InputError(
+            f"{host}: nwcs_host is {address!r}.",
+            "Give an address or name alone; scheme and port are nwcs_scheme and nwcs_port.",
+        )
+    return address
+
+
+def _secret(host: str, name: str, value: Any) -> str | None:
+    """YAML makes other things of passwords without quotes: 012345 is the number 5349, no is false."""
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{host}: {name} is not a text.", "Put the password into quotes.")
+    return value
+
+
+def _secrets(host: str, given: Any) -> dict[str, str]:
+    table = _table(host, "nwcs_passwords", given)
+    found = {str(account): _secret(host, f"nwcs_passwords.{account}", value) for account, value in table.items()}
+    return {account: value for account, value in found.items() if value is not None}
+
+
+def _table(host: str, name: str, given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise InputError(f"{host}: {name} is not a table of names and values.", "See docs/inventory.md for an example.")
+    return given
+
+
+def _number(host: str, name: str, value: Any) -> float:
+    """A number above 0, also given as text (-e)."""
+    try:
+        number = float(value) if not isinstance(value, bool) else 0.0
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 0 < number < 1e12:
+        raise InputError(f"{host}: {name} is {value!r}.", "Give a number above 0.")
+    return number
+
+
+def _ports(host: str, given: Any) -> dict[str, list[int]]:
+    found = {}
+    for service, numbers in _table(host, "nwcs_ports", given).items():
+        listed = numbers if isinstance(numbers, (list, tuple)) else [numbers]
+        found[str(service)] = [_port(host, port, f"nwcs_ports.{service}") for port in listed]
+    return found
+
+
+def _limits(host: str, given: Any) -> dict[str, Any]:
+    given = _table(host, "nwcs_timeouts", given)
     known = ("connect_seconds", "read_seconds", "total_seconds", "body_bytes", "depth")
     for name in given:
         if name not in known:
             raise InputError(f"{host}: nwcs_timeouts has an unknown key {name!r}.", f"Known: {', '.join(known)}.")
-    return {name: float(value) if name.endswith("seconds") else int(value) for name, value in given.items()}
+    numbers = {name: _number(host, f"nwcs_timeouts.{name}", value) for name, value in given.items()}
+    return {name: value if name.endswith("seconds") else int(value) for name, value in numbers.items()}
 
 
 def _models(host: str, rows: Any) -> list[dict[str, Any]]:
     known = ("manufacturer", "model", "firmware", "restart", "source")
+    if not isinstance(rows, (list, tuple)):
+        raise InputError(f"{host}: nwcs_models is not a list.", f"Each entry is a table with {', '.join(known)}.")
     for row in rows:
-        for name in row:
+        for name in _table(host, "an entry of nwcs_models", row):
             if name not in known:
                 raise InputError(f"{host}: nwcs_models has an unknown key {name!r}.", f"Known: {', '.join(known)}.")
     return [dict(row) for row in rows]
 
 
-def _recorders(names: Any, hostvars: Mapping[str, Any]) -> list[str]:
+def _recorders(host: str, names: Any, hostvars: Mapping[str, Any]) -> list[str]:
     """Addresses of recorders given by inventory name, or as addresses."""
     found = []
-    for name in [names] if isinstance(names, str) else names:
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
+        raise InputError(f"{host}: nwcs_recorders is {names!r}.", "Give a list of inventory names or addresses.")
+    for name in listed:
         theirs = hostvars.get(name) if name in hostvars else None
         found.append(str(theirs.get("nwcs_host") or theirs.get("ansible_host") or name) if theirs else str(name))
     return found
@@ -256,7 +313,7 @@ def _choice(host: str, name: str, value: Any, known: tuple[str, ...]) -> str:
     return str(value)
 
 
-# -- what is wanted: shipped defaults by profile letter, the site's design over them ---------------------------------------
+# -- what is wanted: shipped defaults by profile letter, the site's design over them -----------------------------------
 @lru_cache(maxsize=1)
 def shipped() -> dict[str, Any]:
     path = os.path.join(os.path.dirname(__file__), "..", "..", "policies", "defaults.yml")
@@ -284,5 +341,6 @@ def _profiles(device: Device) -> list[str]:
     letters = list(given) if isinstance(given, (list, tuple, str)) else [given]
     for letter in letters:
         if str(letter) not in PROFILES:
-            raise InputError(f"{device.name}: nwcs_profiles has {letter!r}.", f"The IPA profiles are {', '.join(PROFILES)}.")
+            problem = f"{device.name}: nwcs_profiles has {letter!r}."
+            raise InputError(problem, f"The IPA profiles are {', '.join(PROFILES)}.")
     return sorted({*shipped()["always"], *map(str, letters)})

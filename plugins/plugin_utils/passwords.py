@@ -23,19 +23,24 @@ ALPHABET = "".join(c for c in string.ascii_letters + string.digits + SYMBOLS if 
 def generate(rules: Mapping[str, Any]) -> tuple[str, float]:
     """(password, bits). rules: min_length, max_length (characters), alphabet (str or None). InputError if too weak."""
     allowed = rules.get("alphabet")
-    alphabet = "".join(c for c in ALPHABET if allowed is None or c in allowed) or (allowed or ALPHABET)
-    length = max(int(rules.get("min_length") or 8), min(LENGTH, int(rules.get("max_length") or LENGTH)))
-    bits = length * math.log2(len(alphabet))
+    length = max(int(rules.get("min_length") or 8), LENGTH)
+    if rules.get("max_length"):  # never longer: some devices cut without a word (H54)
+        length = min(length, int(rules["max_length"]))
+    alphabet = "".join(c for c in ALPHABET if allowed is None or c in allowed)
+    if allowed and length * math.log2(len(alphabet) or 1) < MIN_BITS:
+        alphabet = "".join(dict.fromkeys(allowed))  # strength before looks
+    bits = length * math.log2(len(alphabet) or 1)
     if bits < MIN_BITS:
         raise InputError(
             f"this device accepts passwords of at most {bits:.0f} bits ({length} characters of {len(alphabet)}).",
             "Replace the device, or keep it behind one that asks for a real login.",
         )
     classes = [group for group in _classes(alphabet) if group]
+    letters = [c for c in alphabet if c in string.ascii_letters]
     while True:
         password = "".join(secrets.choice(alphabet) for _ in range(length))
-        # Many devices ask for every class; the loss of strength by rejection is far below one bit at these lengths.
-        if password[0] in string.ascii_letters and all(any(c in group for c in password) for group in classes):
+        # Many devices ask for every class, some for a letter in front; at these lengths rejection costs a bit or two.
+        if (not letters or password[0] in letters) and all(any(c in group for c in password) for group in classes):
             return password, bits
 
 

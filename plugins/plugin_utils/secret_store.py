@@ -9,6 +9,7 @@ Nothing is written without a vault password. `ansible-vault view FILE` reads the
 
 from __future__ import annotations
 
+import copy
 import datetime
 import os
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ KEEP = 5  # older passwords of an account that stay readable
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class SecretStore:
@@ -42,9 +43,6 @@ class SecretStore:
         return self._entries
 
     def _load(self) -> dict[str, dict[str, Any]]:
-        import yaml
-        from ansible.errors import AnsibleError
-
         try:
             with open(self.path, "rb") as file:
                 data = file.read(files.MAX_BYTES)
@@ -52,16 +50,24 @@ class SecretStore:
             return {}
         except OSError as error:
             raise StateError(f"{self.path}: the secret store cannot be read: {error.strerror}.") from None
+        return self._decoded(data)
+
+    def _decoded(self, data: bytes) -> dict[str, dict[str, Any]]:
+        import yaml
+        from ansible.errors import AnsibleError
+
         try:
+            if self.vault is None:
+                raise AnsibleError("no vault")
             text = self.vault.decrypt(data)
-        except AnsibleError:
+        except (AnsibleError, ValueError):  # ValueError: a broken envelope
             raise StateError(
                 f"{self.path}: the secret store of {self.device} cannot be decrypted.",
                 "Give the vault password it was written with (--vault-password-file, --vault-id).",
             ) from None
         try:
             content = yaml.safe_load(text)
-            return {str(name): dict(entry) for name, entry in content["secrets"].items()}
+            return {str(name): _entry(entry) for name, entry in content["secrets"].items()}
         except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
             raise StateError(f"{self.path}: the decrypted secret store has another shape than expected.") from None
 
@@ -96,7 +102,7 @@ class SecretStore:
 
     def prepare(self, passwords: Mapping[str, str], why: str) -> None:
         """Keep new passwords as pending, before they are sent anywhere."""
-        entries = self.entries()
+        entries = copy.deepcopy(self.entries())
         for name, password in passwords.items():
             entry = entries.setdefault(name, {"current": None, "pending": None, "previous": []})
             old = entry.get("pending")
@@ -104,13 +110,13 @@ class SecretStore:
                 entry["previous"] = [old, *entry["previous"]][:KEEP]
             entry["pending"] = {"value": password, "at": _now(), "why": why, "sent": True}
         if passwords:
-            self._save()
+            self._save(entries)
 
     def promote(self, names: list[str]) -> None:
         """The pending passwords of `names` are proven: they become current."""
-        changed = False
+        changed, entries = False, copy.deepcopy(self.entries())
         for name in names:
-            entry = self.entries().get(name)
+            entry = entries.get(name)
             if not entry or not entry.get("pending"):
                 continue
             if entry.get("current"):
@@ -118,22 +124,24 @@ class SecretStore:
             entry["current"], entry["pending"] = {**entry["pending"], "proven": _now()}, None
             changed = True
         if changed:
-            self._save()
+            self._save(entries)
 
     def drop_pending(self, names: list[str]) -> None:
         """Pending passwords that were certainly never sent, or were proven not to be in force."""
-        changed = False
+        changed, entries = False, copy.deepcopy(self.entries())
         for name in names:
-            entry = self.entries().get(name)
+            entry = entries.get(name)
             if entry and entry.get("pending"):
                 entry["previous"] = [entry["pending"], *entry["previous"]][:KEEP]
                 entry["pending"] = None
                 changed = True
         if changed:
-            self._save()
+            self._save(entries)
 
-    def _save(self) -> None:
+    def _save(self, entries: dict[str, dict[str, Any]]) -> None:
+        """Keep `entries`, in the file first: what this object then gives is what the file holds."""
         import yaml
+        from ansible.errors import AnsibleError
         from ansible.parsing.vault import match_encrypt_secret
 
         if not self.can_write():
@@ -141,12 +149,30 @@ class SecretStore:
                 f"{self.device}: there is no vault password, so no new password is made or sent.",
                 "Give one: --vault-password-file FILE, or ANSIBLE_VAULT_PASSWORD_FILE.",
             )
-        content = {"schema": 1, "device": self.device, "secrets": self._entries}
+        content = {"schema": 1, "device": self.device, "secrets": entries}
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=True)
-        vault_id, secret = match_encrypt_secret(self.vault.secrets, encrypt_vault_id=self.vault_id)
+        try:
+            vault_id, secret = match_encrypt_secret(self.vault.secrets, encrypt_vault_id=self.vault_id)
+        except AnsibleError:
+            raise StateError(
+                f"{self.device}: there is no vault password with the id {self.vault_id!r} (nwcs_vault_id).",
+                "Give it with --vault-id ID@FILE.",
+            ) from None
         data = self.vault.encrypt(text, secret=secret, vault_id=None if vault_id == "default" else vault_id)
-        files.private_folder(os.path.dirname(self.path))
-        files.write_private(self.path, data)
-        # What cannot be read back would be lost the moment it is sent.
-        if self._load() != yaml.safe_load(text)["secrets"]:
-            raise StateError(f"{self.path}: the secret store could not be read back; nothing was sent.")
+        # What cannot be read back would be lost the moment it is sent: tried before the old file goes, and after.
+        if self._decoded(data) == entries:
+            files.private_folder(os.path.dirname(self.path))
+            files.write_private(self.path, data)
+            if self._load() == entries:
+                self._entries = entries
+                return
+        raise StateError(f"{self.path}: the secret store could not be read back; nothing was sent.")
+
+
+def _entry(data: Any) -> dict[str, Any]:
+    """An account's entry with all its parts; ValueError for another shape."""
+    entry = {"current": None, "pending": None, "previous": [], **data}
+    for part in (entry["current"], entry["pending"], *entry["previous"]):
+        if part is not None and not isinstance(part["value"], str):
+            raise ValueError("a password that is no text")
+    return entry

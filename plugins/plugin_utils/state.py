@@ -39,15 +39,24 @@ class DeviceState:
         import fcntl
 
         files.private_folder(self.folder)
-        handle = os.open(self._path("lease"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            handle = os.open(self._path("lease"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            problem = f"cannot open {self._path('lease')}: {error.strerror}."
+            raise StateError(problem, "Check its owner and rights.") from None
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 holder = os.read(handle, 500).decode("utf-8", "replace").strip()
                 raise StateError(
                     f"{self.device} is being changed by another run ({holder or 'unknown'}).",
                     "Wait for it to end; reading is possible meanwhile.",
+                ) from None
+            except OSError as error:
+                raise StateError(
+                    f"cannot lock {self._path('lease')}: {error.strerror}.",
+                    "Give nwcs_state_dir a folder on a file system with locks.",
                 ) from None
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"{job} on {socket.gethostname()}, process {os.getpid()}, since {_now()}\n".encode(), 0)
@@ -58,34 +67,41 @@ class DeviceState:
     # -- ledger: deliberate wrong logins -----------------------------------------------------------------------------
     def may_test_refusal(self, lock_seconds: int | None) -> bool:
         """True, and written down, when no deliberate wrong login was made within the device's lock time (H44, H62)."""
-        ledger = files.read_json(self._path("ledger.json")) or {}
+        ledger = self._ledger()
         last = ledger.get("wrong_login_at")
-        if isinstance(last, (int, float)) and 0 <= time.time() - last < (lock_seconds or LOCK_SECONDS):
+        # A time in the near future counts too: the clock was set back meanwhile.
+        if isinstance(last, (int, float)) and abs(time.time() - last) < (lock_seconds or LOCK_SECONDS):
             return False
         files.private_folder(self.folder)
         files.write_json(self._path("ledger.json"), {**ledger, "wrong_login_at": time.time()})
         return True
 
     def refused_any(self) -> bool:
-        return bool((files.read_json(self._path("ledger.json")) or {}).get("refused"))
+        return bool(self._ledger().get("refused"))
 
     def refused(self, mark: str) -> bool:
         """Was the login with this mark refused before? A refused secret is not tried again until it changes."""
-        return (files.read_json(self._path("ledger.json")) or {}).get("refused") == mark
+        return self._ledger().get("refused") == mark
 
     def note_refused(self, mark: str | None) -> None:
         files.private_folder(self.folder)
-        ledger = files.read_json(self._path("ledger.json")) or {}
-        files.write_json(self._path("ledger.json"), {**ledger, "refused": mark})
+        files.write_json(self._path("ledger.json"), {**self._ledger(), "refused": mark})
 
     def salt(self) -> bytes:
         """A random salt of this device's own, made once."""
-        ledger = files.read_json(self._path("ledger.json")) or {}
+        ledger = self._ledger()
         if "salt" not in ledger:
             files.private_folder(self.folder)
             ledger["salt"] = os.urandom(16).hex()
             files.write_json(self._path("ledger.json"), ledger)
-        return bytes.fromhex(ledger["salt"])
+        return str(ledger["salt"]).encode()
+
+    def _ledger(self) -> dict[str, Any]:
+        """What the ledger holds. One that cannot be read is no empty one: it guards against lock-outs."""
+        ledger = files.read_json(self._path("ledger.json"))
+        if ledger is not None and not isinstance(ledger, dict):
+            raise StateError(f"{self._path('ledger.json')} is no ledger.", "Delete it after the device's lock time.")
+        return ledger or {}
 
     # -- memory: what did not take, and the way that was proven ------------------------------------------------------
     def memory(self) -> dict[str, Any]:
@@ -102,4 +118,4 @@ class DeviceState:
 
 
 def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
