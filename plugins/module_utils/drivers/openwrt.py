@@ -208,7 +208,7 @@ class OpenWrtDriver(contract.Driver):
         if credential.password == "":
             # Only an empty hash lets an empty password in (H47); the same hash accepts every other one.
             ctx.facts["anonymous"] = True
-            ctx.notes.append("The account has no password: the router accepts any.")
+            ctx.notes.append("At login the account had no password: the router took any.")
         ctx.facts["clear"] = clear
         try:
             found = self.fetch(ctx, ["board", "devices"])

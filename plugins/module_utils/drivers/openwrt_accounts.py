@@ -10,7 +10,6 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
-    Binding,
     secret_name,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci import (
@@ -21,12 +20,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci
     items,
     of_type,
     put_items,
+    row,
     text,
 )
-
-
-def row(path: str, documents: str, get: Any, put: Any = None, **more: Any) -> Binding:
-    return Binding(tuple(path.split(".")), tuple(documents.split()), get, put, source="fact sheet 8", **more)
 
 
 def _logins(tree: Tree, name: str) -> list[str]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import NOT_OFFERED, Binding, Reading
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import NOT_OFFERED, Reading
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci import (
     Section,
     Tree,
@@ -23,12 +23,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci
     put_flag,
     put_items,
     put_text,
+    row,
     text,
 )
-
-
-def row(path: str, documents: str, get: Any, put: Any = None, **more: Any) -> Binding:
-    return Binding(tuple(path.split(".")), tuple(documents.split()), get, put, source="fact sheet 8", **more)
 
 
 # -- the internet side and name servers --------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
     NOT_OFFERED,
     UNREADABLE,
-    Binding,
     Reading,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci import (
@@ -25,12 +24,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci
     put_flag,
     put_items,
     put_text,
+    row,
     text,
 )
-
-
-def row(path: str, documents: str, get: Any, put: Any = None, **more: Any) -> Binding:
-    return Binding(tuple(path.split(".")), tuple(documents.split()), get, put, source="fact sheet 8", **more)
 
 
 def _not_installed(what: str) -> Reading:

@@ -234,8 +234,8 @@ def _patient(ask: Callable[[], Reply], deadline: float, lost: list[bool] | None 
             reply = ask()
             if reply.code != NO_OBJECT or time.monotonic() > deadline:
                 return reply
-        except (Unreachable, BadAnswer) as error:
-            gone = isinstance(error, Unreachable) or getattr(error, "reason", "") in ("closed", "truncated")
+        except (Unreachable, BadAnswer, Busy) as error:
+            gone = isinstance(error, (Unreachable, Busy)) or getattr(error, "reason", "") in ("closed", "truncated")
             if not gone or time.monotonic() > deadline:
                 raise
             if lost is not None and isinstance(error, BadAnswer):

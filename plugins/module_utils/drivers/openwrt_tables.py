@@ -33,14 +33,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_uci
     put_flag,
     put_items,
     put_text,
+    row,
     text,
 )
-
-_SOURCE = "fact sheet 8"
-
-
-def row(path: str, documents: str, get: Any, put: Any = None, **more: Any) -> Binding:
-    return Binding(tuple(path.split(".")), tuple(documents.split()), get, put, source=_SOURCE, **more)
 
 
 # -- facts and names ---------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
 PATH = "/ubus"
 NULL_SESSION = "0" * 32
 SESSION_SECONDS = 307  # idle time-out asked for; odd, so that a session with another one is known to be not ours
+BUSY_TRIES = 2
 PROOF_SECONDS = 10  # of a login that is only to show that it works
 BODY_BYTES = 48 * 1024  # uhttpd refuses 64 KiB and more
 DENIED, NO_OBJECT, TIMED_OUT = -32002, -32000, -32003
@@ -44,9 +45,10 @@ _WORDS = {
 }  # fmt: skip
 # Objects that rpcd itself always has: "not found" means that rpcd is down or starting again.
 _OF_RPCD = ("session", "uci")
-# Methods that may be sent a second time when the connection broke or the session ended.
+# Methods that may be sent a second time when the connection broke, the session ended or the web server was busy; a
+# second login does no harm where nothing locks.
 _READS = frozenset(
-    "access get changes configs state list board info dump status read stat getDHCPLeases getNetworkDevices "
+    "login access get changes configs state list board info dump status read stat getDHCPLeases getNetworkDevices "
     "getUnixtime packagelist".split()
 )
 
@@ -207,12 +209,15 @@ class Ubus:
         """POST and decode. While the router restarts its web server a reading is repeated until `patient_until`."""
         from ansible_collections.nwcs.hardening.plugins.module_utils import decode
 
+        busy = 0
         while True:
             try:
                 answer = self.transport.request(
                     "POST", PATH, body=body, headers={"Content-Type": "application/json"}, login=False, idempotent=again
                 )
-                break
+                if answer.status != 503 or not again or busy == BUSY_TRIES:
+                    break
+                busy += 1
             except (Unreachable, BadAnswer) as error:
                 gone = isinstance(error, Unreachable) or getattr(error, "reason", "") in ("closed", "truncated")
                 if not (again and gone) or time.monotonic() > self.patient_until:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Binding
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_ubus import Call
 
 Section = dict[str, Any]
@@ -29,6 +30,11 @@ _SECRET = re.compile(
 _NOT_SECRET = {("uhttpd", "key")}  # names a file
 _TRUE = ("1", "on", "true", "yes", "enabled")
 _FALSE = ("0", "off", "false", "no", "disabled")
+
+
+def row(path: str, documents: str, get: Callable[..., Any], put: Any = None, **more: Any) -> Binding:
+    """A binding, written short: key and documents as text."""
+    return Binding(tuple(path.split(".")), tuple(documents.split()), get, put, source="fact sheet 8", **more)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ def test_a_change_is_applied_confirmed_and_stays(lab):
     DRIVER.login(transport(lab), Credential("root", ""))  # the proof on a new connection ends nothing
     UCI.confirm(ctx)
     assert hostname(ctx) == "site-router"
-    assert ctx.notes == ["The account has no password: the router accepts any."]
+    assert ctx.notes == ["At login the account had no password: the router took any."]
     assert DRIVER.factory_new(ctx, DRIVER.fetch(ctx, ["shadow"])) is True
     ctx.close()
 
@@ -361,6 +361,23 @@ def test_an_expired_session_is_renewed_once_and_a_refusal_is_a_refusal(free):
     sent = ctx.transport.requests
     assert isinstance(DRIVER.fetch(ctx, ["system"])["system"], Refused)
     assert ctx.transport.requests == sent + 1  # known by now: no login for this again
+
+
+def test_a_busy_web_server_is_asked_again_for_readings_and_for_the_confirm(free):
+    free.fault("router", "H23")  # every third request
+    ctx = enter(free)
+    assert [hostname(ctx) for _ in range(4)] == ["OpenWrt"] * 4
+    free.fault("router", "H23", False)
+    for count in range(3):
+        stage(ctx, "identity.hostname", f"kept-{count}", "system")
+        UCI.apply(ctx, 20)
+        free.fault("router", "H23")
+        for _ in range(count):  # so that the busy one is once the first, once the second, once the third from here
+            ctx.transport.request("POST", "/ubus", body=b"{}", login=False)
+        UCI.confirm(ctx)
+        free.fault("router", "H23", False)
+        assert hostname(ctx) == f"kept-{count}"
+    ctx.close()
 
 
 def test_an_error_in_the_data_of_a_write_is_refused(free):
