@@ -72,6 +72,8 @@ def _normal(key: Key, value: Any) -> Any:
 
 def same(key: Key, left: Any, right: Any) -> bool:
     """Do both values mean the same for this key? Unordered lists as sets, zones by offset and rule, true is not 1."""
+    if type(left) is type(right) and isinstance(left, (str, int)) and left == right:
+        return True
     one, two = _normal(key, left), _normal(key, right)
     pattern = settings.pattern_of(key)
     if pattern and settings.SETTINGS[pattern].normal == "zone" and isinstance(one, str) and isinstance(two, str):
