@@ -100,8 +100,7 @@ def _keys() -> Iterator[Setting]:
     )
 
     yield s("auth.anonymous_api", "bool", "settings readable without a login", "未認証での設定閲覧", "critical",
-            "a03-1",
-            observed=True)
+            "a03-1", observed=True)
     yield s("auth.lockout_attempts", "int", "failures until lock-out", "ロックまでの失敗回数", "high", "a03-4",
             unit="attempts")
     yield s("auth.lockout_minutes", "int", "lock-out time", "ロック時間", "medium", "a03-4", unit="minutes")
@@ -154,9 +153,8 @@ def _keys() -> Iterator[Setting]:
             phase=close)
     yield s("video.encryption", "bool", "video can be encrypted", "映像の暗号化", "medium", "d01-2")
 
-    yield s("network.addressing", "enum", "addressing", "アドレス取得方法", "medium", "cp-2", choices=("dhcp",
-            "static"),
-            phase=path)
+    yield s("network.addressing", "enum", "addressing", "アドレス取得方法", "medium", "cp-2",
+            choices=("dhcp", "static"), phase=path)
     yield s("network.address", "list", "addresses of the device", "機器のアドレス", "high", "cp-2", normal="interface",
             phase=path)
     yield s("network.gateway", "list", "default gateway", "ゲートウェイ", "high", "cp-2", normal="address", phase=path)
