@@ -179,7 +179,7 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
 def _ways(host: str, scheme: Any, port: Any) -> list[dict[str, Any]]:
     """What the inventory declares; plain HTTP is a way only when it is named."""
     if scheme is None:
-        return [{"scheme": "https", "port": _port(host, port)}] if port else [{"scheme": "https", "port": 0}]
+        return [{"scheme": "https", "port": _port(host, port)}]
     _choice(host, "nwcs_scheme", scheme, ("https", "http"))
     return [{"scheme": str(scheme), "port": _port(host, port)}]
 

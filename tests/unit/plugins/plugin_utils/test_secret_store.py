@@ -1,0 +1,269 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The secret store: never readable, never lost, never overwritten by mistake."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import StateError
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import KEEP, SecretStore
+
+NAME = "accounts.admin"
+
+
+def vault(password: bytes | None = b"vault-password", label: str = "default") -> VaultLib:
+    return VaultLib([(label, VaultSecret(password))] if password else [])
+
+
+def store_in(folder: Path, key: VaultLib | None = None, vault_id: str | None = None) -> SecretStore:
+    return SecretStore(str(folder / "secrets"), "plant", "cam-1", key or vault(), vault_id)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SecretStore:
+    return store_in(tmp_path)
+
+
+class TestLife:
+    def test_a_new_password_is_pending_until_it_is_proven(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden run-1")
+        assert store.value(NAME) is None
+        assert store.value(NAME, "pending") == "First-Pass-1"
+        store.promote([NAME])
+        again = store_in(tmp_path)
+        assert again.value(NAME) == "First-Pass-1"
+        assert again.value(NAME, "pending") is None
+
+    def test_the_one_that_was_sent_last_is_tried_first(self, store: SecretStore, tmp_path: Path) -> None:
+        assert store.candidates(NAME) == []
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        store.promote([NAME])
+        store.prepare({NAME: "Second-Pass-2"}, "harden")
+        # A crash here: the next run finds both.
+        assert store_in(tmp_path).candidates(NAME) == [("pending", "Second-Pass-2"), ("current", "First-Pass-1")]
+        store.promote([NAME])
+        assert store_in(tmp_path).candidates(NAME) == [("current", "Second-Pass-2")]
+
+    def test_one_that_was_never_in_force_goes_to_the_older_ones(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        store.promote([NAME])
+        store.prepare({NAME: "Second-Pass-2"}, "harden")
+        store.drop_pending([NAME, "accounts.nobody"])
+        again = store_in(tmp_path)
+        assert again.candidates(NAME) == [("current", "First-Pass-1")]
+        assert "Second-Pass-2" in again.values()  # dropped is not forgotten
+
+    def test_a_pending_one_that_may_be_in_force_survives_the_next(self, store: SecretStore) -> None:
+        for number in range(3):
+            store.prepare({NAME: f"Try-{number}"}, "harden")
+        assert set(store.values()) == {"Try-0", "Try-1", "Try-2"}
+        assert store.value(NAME, "pending") == "Try-2"
+
+    def test_the_last_five_stay(self, store: SecretStore, tmp_path: Path) -> None:
+        for number in range(9):
+            store.prepare({NAME: f"Pass-{number}"}, "harden")
+            store.promote([NAME])
+        again = store_in(tmp_path)
+        older = [entry["value"] for entry in again.entries()[NAME]["previous"]]
+        assert older == [f"Pass-{number}" for number in range(7, 7 - KEEP, -1)]
+        assert again.value(NAME) == "Pass-8"
+
+    def test_other_accounts_stay_as_they_are(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "Admin-1", "accounts.nvr": "Nvr-1"}, "harden")
+        store.promote(["accounts.nvr", "accounts.nobody"])
+        again = store_in(tmp_path)
+        assert again.value("accounts.nvr") == "Nvr-1"
+        assert again.value(NAME) is None
+
+    def test_nothing_to_do_writes_nothing(self, store: SecretStore) -> None:
+        store.prepare({}, "harden")
+        store.promote([NAME])
+        store.drop_pending([NAME])
+        assert not os.path.exists(store.path)
+
+    @settings(max_examples=25)
+    @given(name=st.text(max_size=30), password=st.text(min_size=1, max_size=40))
+    def test_any_text_comes_back_or_is_refused_before_it_is_sent(
+        self, tmp_path_factory: pytest.TempPathFactory, name: str, password: str
+    ) -> None:
+        folder = tmp_path_factory.mktemp("any")
+        try:
+            store_in(folder).prepare({name: password}, "harden")
+        except StateError:
+            assert not os.path.exists(store_in(folder).path)
+            return
+        assert store_in(folder).value(name, "pending") == password
+
+
+class TestFile:
+    def test_private_and_unreadable(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({"accounts.secretname": "Recognisable-Secret-77"}, "harden")
+        store.promote(["accounts.secretname"])
+        found = list((tmp_path / "secrets").rglob("*"))
+        assert [path.name for path in found if path.is_file()] == ["cam-1.vault.yml"]
+        for path in [tmp_path / "secrets", *found]:
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+        data = Path(store.path).read_bytes()
+        assert data.startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
+        for hidden in ("Recognisable-Secret-77", "secretname"):
+            assert hidden.encode() not in data
+            assert hidden.encode().hex().encode() not in data
+
+    def test_ansible_vault_reads_it(self, store: SecretStore) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        content = yaml.safe_load(vault().decrypt(Path(store.path).read_bytes()))
+        assert content["device"] == "cam-1"
+        assert content["secrets"][NAME]["pending"]["value"] == "First-Pass-1"
+
+    def test_a_vault_id_is_used_and_named(self, tmp_path: Path) -> None:
+        both = VaultLib([("plant", VaultSecret(b"plant-key")), ("other", VaultSecret(b"other-key"))])
+        store = store_in(tmp_path, both, "other")
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        assert Path(store.path).read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;other\n")
+        assert store_in(tmp_path, vault(b"other-key", "other")).value(NAME, "pending") == "First-Pass-1"
+
+    def test_an_unknown_vault_id_is_one_sentence(self, tmp_path: Path) -> None:
+        store = store_in(tmp_path, vault(), "plant")
+        with pytest.raises(StateError, match="no vault password with the id 'plant'"):
+            store.prepare({NAME: "First-Pass-1"}, "harden")
+        assert not os.path.exists(store.path)
+
+    def test_no_device_chooses_the_place(self, tmp_path: Path) -> None:
+        store = SecretStore(str(tmp_path / "secrets"), "../..", "../../etc/cron.d/x", vault())
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        assert Path(store.path).resolve().is_relative_to(tmp_path / "secrets")
+
+
+class TestNoKey:
+    @pytest.mark.parametrize("key", [None, VaultLib([])])
+    def test_without_a_vault_password_nothing_is_made(self, tmp_path: Path, key: VaultLib | None) -> None:
+        store = SecretStore(str(tmp_path / "secrets"), "plant", "cam-1", key)
+        assert not store.can_write()
+        with pytest.raises(StateError, match="no vault password, so no new password is made or sent") as caught:
+            store.prepare({NAME: "Recognisable-Secret-77"}, "harden")
+        assert "Recognisable" not in str(caught.value)
+        assert not (tmp_path / "secrets").exists()
+        assert store.candidates(NAME) == []  # what was not kept is not used
+
+    @pytest.mark.parametrize("key", [vault(b"wrong"), VaultLib([]), None])
+    def test_the_wrong_one_reads_and_overwrites_nothing(
+        self, store: SecretStore, tmp_path: Path, key: VaultLib | None
+    ) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        before = Path(store.path).read_bytes()
+        other = SecretStore(str(tmp_path / "secrets"), "plant", "cam-1", key)
+        with pytest.raises(StateError, match="cannot be decrypted") as caught:
+            other.candidates(NAME)
+        assert "--vault-password-file" in caught.value.advice
+        with pytest.raises(StateError):
+            other.prepare({NAME: "Second-Pass-2"}, "harden")
+        assert Path(store.path).read_bytes() == before
+
+
+class TestBroken:
+    def write(self, store: SecretStore, text: str) -> None:
+        os.makedirs(os.path.dirname(store.path))
+        Path(store.path).write_bytes(vault().encrypt(text))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "just text",
+            "[1, 2]",
+            "secrets: 5",
+            "secrets: {accounts.admin: plain}",
+            "secrets: {accounts.admin: {current: plain}}",
+            "secrets: {accounts.admin: {current: {value: 12345}}}",
+            "secrets: {accounts.admin: {current: {at: today}}}",
+            "secrets: {accounts.admin: {previous: 5}}",
+            "secrets: {accounts.admin: !!python/object/apply:os.getpid []}",
+            "a: b: c",
+        ],
+    )
+    def test_another_content_is_told_and_kept(self, store: SecretStore, text: str) -> None:
+        self.write(store, text)
+        before = Path(store.path).read_bytes()
+        for use in (lambda: store.value(NAME), lambda: store.prepare({NAME: "x"}, "harden"), store.values):
+            with pytest.raises(StateError, match="another shape") as caught:
+                use()
+            assert store.path in str(caught.value)
+        assert Path(store.path).read_bytes() == before
+
+    @pytest.mark.parametrize("spoil", [lambda d: b"", lambda d: d[: len(d) // 2], lambda d: d[:40] + b"zz" + d[42:]])
+    def test_a_damaged_file_is_told_and_kept(self, store: SecretStore, tmp_path: Path, spoil: object) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        damaged = spoil(Path(store.path).read_bytes())
+        Path(store.path).write_bytes(damaged)
+        again = store_in(tmp_path)
+        with pytest.raises(StateError, match="cannot be decrypted"):
+            again.value(NAME)
+        with pytest.raises(StateError):
+            again.prepare({NAME: "Second-Pass-2"}, "harden")
+        assert Path(store.path).read_bytes() == damaged
+
+    def test_fewer_parts_are_no_error(self, store: SecretStore) -> None:
+        """Somebody wrote the file by hand with ansible-vault."""
+        self.write(store, "secrets: {accounts.admin: {current: {value: By-Hand-1}}}")
+        assert store.candidates(NAME) == [("current", "By-Hand-1")]
+        store.prepare({NAME: "Next-2"}, "harden")
+        store.promote([NAME])
+        assert store.value(NAME) == "Next-2"
+
+
+class TestCrash:
+    @pytest.mark.parametrize("step", ["mkstemp", "fsync", "replace"])
+    def test_the_old_file_or_the_new_one(
+        self, store: SecretStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        store.promote([NAME])
+        before = Path(store.path).read_bytes()
+
+        def cut(*_args: object, **_named: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        target = files.tempfile if step == "mkstemp" else files.os
+        with monkeypatch.context() as patch:
+            patch.setattr(target, step, cut)
+            with pytest.raises(StateError, match="No space left"):
+                store.prepare({NAME: "Second-Pass-2"}, "harden")
+        assert Path(store.path).read_bytes() == before
+        assert os.listdir(os.path.dirname(store.path)) == ["cam-1.vault.yml"]
+        # Nor does the object in memory offer what is not kept.
+        assert store.candidates(NAME) == [("current", "First-Pass-1")]
+        store.prepare({NAME: "Third-Pass-3"}, "harden")
+        assert store_in(tmp_path).value(NAME, "pending") == "Third-Pass-3"
+
+    def test_killed_between_writing_and_renaming(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        store.promote([NAME])
+        child = os.fork()
+        if child == 0:  # the child ends the hard way, as by a power cut
+            files.os.replace = lambda *_names: os._exit(9)
+            store.prepare({NAME: "Second-Pass-2"}, "harden")
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        again = store_in(tmp_path)
+        assert again.candidates(NAME) == [("current", "First-Pass-1")]
+        again.prepare({NAME: "Third-Pass-3"}, "harden")
+        assert store_in(tmp_path).value(NAME, "pending") == "Third-Pass-3"
+
+    def test_what_cannot_be_read_back_is_not_kept(self, store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "harden")
+        before = Path(store.path).read_bytes()
+        honest = store.vault.encrypt
+        monkeypatch.setattr(store.vault, "encrypt", lambda text, **named: honest("secrets: {}", **named))
+        with pytest.raises(StateError, match="could not be read back; nothing was sent"):
+            store.prepare({NAME: "Second-Pass-2"}, "harden")
+        assert Path(store.path).read_bytes() == before
