@@ -206,7 +206,8 @@ def confirm(ctx: Any) -> None:
             ctx.notes.append(_FORGOTTEN)
     else:
         _expect(ctx, reply, "uci.confirm")
-        if ubus.call("uci", "confirm").code != NO_DATA:
+        again = _patient(lambda: ubus.call("uci", "confirm"), time.monotonic() + 5)
+        if again.code != NO_DATA:
             ctx.notes.append("After the confirm the router still had an apply pending that is not ours.")
     ubus.patient_until = 0.0
     ctx.stage = None
