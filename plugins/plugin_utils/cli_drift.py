@@ -41,7 +41,7 @@ GRACE = 10  # seconds Ansible has to end its workers after a signal
 INVENTORY_CAUSE = re.compile(r"plugin: (.+?\.) Failed to parse .*?Origin: (\S+)")
 NO_HOSTS = "no hosts to target"  # of Ansible's sentence about a --limit that matches nothing
 
-# Ansible can only be reached by a prompt that nobody answers: an empty line makes it fail instead of waiting.
+# Nobody is there to answer a prompt: an empty line makes Ansible fail instead of waiting.
 PROMPTS = {r"(?i)vault password[^\n]*:\s*$": "", r"(?i)(BECOME|SSH) password[^\n]*:\s*$": ""}
 
 TEXTS = {
