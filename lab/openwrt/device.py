@@ -271,6 +271,13 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
     def now(self) -> datetime.datetime:
         return self.clock.utc() + datetime.timedelta(seconds=self.clock_offset)
 
+    def zone_offset(self) -> int:
+        """Seconds that procd adds to UTC in `localtime` (system.c fills it from the kernel's local time)."""
+        sections = self.live["system"].of_type("system")
+        match = re.fullmatch(r"[A-Za-z<>+0-9-]*?[A-Za-z>]([+-]?\d{1,2})(?::?[A-Za-z,./0-9]*)?",
+                             (sections[0].get("timezone") if sections else "") or "UTC0")  # fmt: skip
+        return -3600 * int(match[1]) if match else 0
+
     def uptime(self) -> int:
         return int(self.clock.time() - self.booted)
 

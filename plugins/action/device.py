@@ -168,7 +168,8 @@ class ActionModule(ActionBase):
         return str(self._vars.get("inventory_dir") or os.getcwd())
 
     def _report_dir(self) -> str:
-        return str(self._get("nwcs_report_dir", None) or os.path.join(self._inventory_dir(), "reports"))
+        named = self._get("nwcs_report_dir", None)
+        return os.path.normpath(str(named or os.path.join(self._inventory_dir(), "reports")))
 
     def _language(self) -> str:
         language = self._get("nwcs_language", "en")

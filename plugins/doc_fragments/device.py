@@ -17,8 +17,8 @@ notes:
   - The device is described by inventory variables (C(nwcs_family), C(nwcs_host), C(nwcs_username) and others), because
     secrets never stand in task arguments. The page C(docs/inventory.md) lists all of them.
   - The module works through its action plugin. Without O(ignore:delegate_to) it runs on the controller, whatever the
-    connection of the host is; delegated to another host it runs there, which needs Python 3.11, requests, defusedxml
-    and cryptography.
+    connection of the host is; delegated to another host it runs there, which needs Python 3.11, defusedxml and
+    cryptography.
   - A device that cannot be reached or judged never fails its host. Its result says C(not_checked) and why, and
     M(nwcs.hardening.run_report) judges the run.
 author:

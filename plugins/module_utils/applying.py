@@ -100,11 +100,13 @@ class Applier:
         self.sent: list[str] = []
         self.notes: list[str] = []
         self.old_logins: list[Credential] = []  # what must be refused at the end
+        self.writes = 0  # store operations tried
         self.trees: dict[str, Any] = {}  # the newest of every document
         self.documents = {document.name: document for document in self.driver.documents}
         self.transactions = {transaction.name: transaction for transaction in self.driver.transactions}
         self.lost: DeviceError | None = None
         self.first_login: Credential = session.credential
+        self.refusals = 0  # logins that were refused in this run: the lock budget (H44)
 
     # -- the run ---------------------------------------------------------------------------------------------------
     def run(self) -> Applier:
@@ -276,6 +278,7 @@ class Applier:
             if old == new:
                 continue
             self.hook(f"store:{document.name}:before")
+            self.writes += 1
             try:
                 written.stored[document.name] = document.store(self.session.ctx, old, new) or Stored()
             except DeviceError as error:
@@ -393,6 +396,7 @@ class Applier:
         try:
             self.session.reopen(credential=new)
         except LoginRefused:
+            self.refusals += 1
             self._note(change, "failed", why="the new password is not accepted; the old one is still in force")
             self.session.reopen(credential=old)
             return
@@ -413,10 +417,22 @@ class Applier:
                 continue
             if secret_name(name) in self.proved or not any(self._sent_password(change) for change in mine):
                 continue
+            said = [self._outcome_of(change) for change in mine]
+            if any(word in ("refused", "unsupported", "not_checked", "guarded", "undone") for word in said):
+                for change in mine:
+                    if not self._outcome_of(change):
+                        self._note(change, "not_checked", why="the device did not take the account; no login was tried")
+                continue
+            if self.refusals:
+                for change in mine:
+                    self._note(change, "not_checked", why="not proven: a login was refused already, and one more wrong "
+                               "one could lock the device")  # fmt: skip
+                continue
             credential = Credential(name, self.session.secrets[secret_name(name)], "pending")
             try:
                 self.session.prove(credential=credential)
             except LoginRefused as error:
+                self.refusals += 1
                 for change in mine:
                     self._note(change, "failed", why=f"the login with it is refused: {error.message}")
                 continue
@@ -452,6 +468,9 @@ class Applier:
         gone = settings.key_text(("accounts", self.first_login.username, "role"))
         if self.outcomes.get(gone, {}).get("wanted") == "absent" and self.outcomes[gone]["outcome"] == "changed":
             self.old_logins.append(self.first_login)
+        if self.refusals:
+            self.notes.append("the refusal of the old password was not tried: a login was refused already in this run")
+            return
         for old in self.old_logins[:1]:
             key = settings.key_text(("accounts", old.username, "password"))
             key = key if key in self.outcomes else gone
@@ -491,8 +510,9 @@ class Applier:
             self.hook(f"apply:{step.transaction}:read")
             if not any(self._seen(change, readings) for change in changes):
                 raise Refused("nothing of it is in force")
-            self.session.prove()
+            self.session.prove(credential=self._own_new(step, changes))
         except DeviceError as error:
+            self.refusals += isinstance(error, LoginRefused)
             for change in changes:
                 self._note(change, "undone", why=f"rolled back: {error.message}")
             transaction.abandon(ctx)
@@ -500,6 +520,16 @@ class Applier:
         self.hook(f"confirm:{step.transaction}:before")
         transaction.confirm(ctx)
         self.notes += [note for note in ctx.notes if note not in self.notes]
+        if step.own:
+            self._move_login(changes, written)
+        self._prove_accounts(changes)
+
+    def _own_new(self, step: Step, changes: list[Change]) -> Credential | None:
+        """What proves a step: the login in use, with its new password when the step sets one."""
+        name = self.session.credential.username
+        if not step.own or not any(settings.setting_of(change.key).secret for change in changes):
+            return None
+        return Credential(name, self.session.secrets[secret_name(name)], "pending")
 
     # -- undo ----------------------------------------------------------------------------------------------------------
     def _prove_or_undo(self, changes: list[Change], written: Written) -> None:
@@ -535,18 +565,27 @@ class Applier:
                 self._note(change, "failed", readings.get(change.key), "not applied, also after a restart")
 
     def _wait_for_return(self) -> None:
+        """Poll until a login works, on the way in use or by HTTPS: what waited may have closed the old way."""
         deadline = time.monotonic() + RESTART_SECONDS
+        ways = [{"scheme": "https", "port": port} for port in self._https_ports()]
+        ways.append(dict(self.session.way))
         time.sleep(POLL_SECONDS)  # it goes down only after it has answered
         while True:
-            try:
-                self.session.reopen()
-                return
-            except LoginRefused:
-                raise
-            except DeviceError:
-                if time.monotonic() > deadline:
+            for way in ways:
+                try:
+                    self.session.reopen(way)
+                    return
+                except LoginRefused:
                     raise
-                time.sleep(POLL_SECONDS)
+                except DeviceError:
+                    if time.monotonic() > deadline:
+                        raise
+            time.sleep(POLL_SECONDS)
+
+    def _https_ports(self) -> list[int]:
+        """Ports at which the device has HTTPS, or will have it after its restart."""
+        endpoints = self.driver.endpoints(self.session.ctx, self.trees)
+        return [e.port for e in endpoints if e.scheme == "https" or (e.scheme == "tcp" and e.service == "https")]
 
     def _outcome_of(self, change: Change) -> str:
         return self.outcomes.get(settings.key_text(change.key), {}).get("outcome", "")
@@ -571,11 +610,10 @@ def _ordered(documents: list[Document]) -> list[Document]:
 def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> list[dict[str, Any]]:
     """Keys that nobody asked for and that are different now."""
     asked = set(touched)
-    items = {key[:2] for key in asked if key[0] == "accounts"}
     found = []
     for key in sorted(set(before) | set(after)):
         setting = settings.setting_of(key)
-        if key in asked or key[:2] in items or setting.volatile or setting.secret:
+        if key in asked or setting.volatile or setting.secret or any(settings.together(key, one) for one in asked):
             continue
         if setting.observed and (key[0] in ("services", "tls", "auth") or key[0] == "accounts"):
             continue  # seen from outside: it follows the settings, and is judged with them

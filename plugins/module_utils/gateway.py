@@ -19,7 +19,7 @@ def run_module(argument_spec: dict[str, Any]) -> None:
     module = AnsibleModule(argument_spec={**argument_spec, **JOB_OPTION}, supports_check_mode=True)
     if not module.params["job"]:
         module.fail_json(msg="This module works through its action plugin; run it from a playbook.")
-    for name in ("requests", "defusedxml", "cryptography"):
+    for name in ("defusedxml", "cryptography"):
         try:
             __import__(name)
         except ImportError:

@@ -86,6 +86,7 @@ def apply(
         result["way"] = dict(session.way)
         result["login"] = {"username": session.credential.username, "label": session.credential.label}
         result["requests"] = session.count()
+        result["writes"] = applier.writes
         return result
 
 

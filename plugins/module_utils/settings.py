@@ -437,6 +437,25 @@ def normalise(key: Key, value: Any) -> Any:
     return _SPECIAL[setting.normal](value)
 
 
+# -- what moves together -----------------------------------------------------------------------------------------------
+# Two sides of one thing: when one is changed on purpose, the other follows, and nobody need ask for it.
+_TOGETHER = (
+    (("tls", "https_only"), ("services", "http")),
+    (("tls", "https_only"), ("services", "https")),
+    (("tls", "certificate"), ("services", "https")),
+    (("nat", "upnp"), ("services", "upnp")),
+    (("nat", "wan_admin"), ("nat", "wan_open")),
+)
+
+
+def together(left: Key, right: Key) -> bool:
+    """Does a change of one bring a change of the other along? Also True for keys of one item."""
+    pattern = pattern_of(left)
+    if pattern is not None and "*" in pattern and pattern.index("*") == 1 and left[:2] == right[:2] and len(right) > 2:
+        return True
+    return any({left[:2], right[:2]} == {one, two} for one, two in _TOGETHER)
+
+
 # -- the order of changes ----------------------------------------------------------------------------------------------
 _WAYS_IN = ("http", "https", "onvif")  # services that we ourselves come in by
 

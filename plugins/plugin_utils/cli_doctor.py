@@ -41,8 +41,6 @@ LIBRARIES = {
     "jinja2": "3.1",
     "openpyxl": "3.1",
     "PyYAML": "6.0",
-    "requests": "2.32",
-    "urllib3": "2",
 }
 
 

@@ -202,6 +202,7 @@ class DeviceRun:
         if applied["error"] is None:
             self.store.drop_pending(unused)
         self.result["requests"] += applied["requests"]
+        self.result["writes"] += applied["writes"]
         return applied
 
     @staticmethod

@@ -121,7 +121,7 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
     username = str(get("nwcs_username", "") or "")
     password = _secret(host, "nwcs_password", get("nwcs_password", None))
     folders = {
-        name: str(get(name, None) or os.path.join(inventory_dir, default))
+        name: os.path.normpath(str(get(name, None) or os.path.join(inventory_dir, default)))
         for name, default in (
             ("nwcs_sheet_dir", "parameter_sheets"),
             ("nwcs_report_dir", "reports"),

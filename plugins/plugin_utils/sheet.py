@@ -190,10 +190,8 @@ def readings(part: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
 
 
 def belongs(key: Key, keys: Iterable[Key]) -> bool:
-    """Is `key` one of `keys`, or of the same item as one of them (services.telnet.open of services.telnet.enabled)?"""
-    pattern = settings.pattern_of(key)
-    item = pattern is not None and "*" in pattern and pattern.index("*") == 1
-    return any(key == other or (item and len(other) > 2 and key[:2] == other[:2]) for other in keys)
+    """Is `key` one of `keys`, or does it follow one of them (services.telnet.open its switch, a certificate HTTPS)?"""
+    return any(key == other or settings.together(key, other) for other in keys)
 
 
 # -- writing a sheet ---------------------------------------------------------------------------------------------------

@@ -244,10 +244,10 @@ def test_path(tmp_path: Path) -> None:
 def test_libraries() -> None:
     assert doctor.check_libraries(dict(doctor.LIBRARIES).get, "python3").state == "ok"
     without = {name: version for name, version in doctor.LIBRARIES.items() if name != "openpyxl"}
-    finding = doctor.check_libraries((without | {"requests": "2.9"}).get, "python3")
+    finding = doctor.check_libraries((without | {"cryptography": "2.9"}).get, "python3")
     assert finding.state == "problem"
     assert "openpyxl" in finding.facts["install"]
-    assert "requests" in finding.facts["install"]
+    assert "cryptography" in finding.facts["install"]
     assert "PyYAML" not in finding.facts["install"]
 
 
