@@ -96,7 +96,8 @@ def _login(device: OpenWrtDevice) -> str:
 
 def _wan_admin(device: OpenWrtDevice) -> str:
     with device.edit("firewall") as stage:
-        values = {"name": "remote-support", "src": "wan", "proto": "tcp", "dest_port": "22 80 443 2222 8080 8443", "target": "ACCEPT"}
+        ports = "22 80 443 2222 8080 8443"
+        values = {"name": "remote-support", "src": "wan", "proto": "tcp", "dest_port": ports, "target": "ACCEPT"}
         _add(stage, "rule", None, values)
     return f"{device.name}: the administration ports of the router are open to the internet."
 

@@ -104,7 +104,8 @@ class Objects:
         device, memory = self.device, 512 * 1024 * 1024
         disk = {"total": 102400, "free": 81920, "used": 20480, "avail": 81920}
         return OK, {
-            "localtime": int(device.now().timestamp()) + device.zone_offset(), "uptime": device.uptime(), "load": [1024, 2048, 2048],
+            "localtime": int(device.now().timestamp()) + device.zone_offset(),
+            "uptime": device.uptime(), "load": [1024, 2048, 2048],
             "memory": {"total": memory, "free": memory // 2, "shared": 1 << 20, "buffered": 1 << 16,
                        "available": memory // 2, "cached": 1 << 24},
             "root": disk, "tmp": dict(disk), "swap": {"total": 0, "free": 0},

@@ -17,9 +17,18 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import console, controller, files, inventory, messages, report, run
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
+    console,
+    controller,
+    files,
+    inventory,
+    messages,
+    report,
+    run,
+)
 
 TEXT_FIELDS = ("message", "advice", "why", "proof")
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -157,7 +166,7 @@ class ActionModule(ActionBase):
         done = min(len(os.listdir(os.path.join(folder, "devices"))), len(hosts))
         return console.progress(done, len(hosts), self._host, status, self._language())
 
-    # -- small things ----------------------------------------------------------------------------------------------------
+    # -- small things ------------------------------------------------------------------------------------------------
     def _get(self, name: str, default: Any) -> Any:
         """A templated variable of this host, as plain data."""
         if name not in self._vars:

@@ -549,7 +549,7 @@ class Applier:
             for change in changes:
                 self._note(change, "undone", why=f"a new connection was not possible: {error.message}")
 
-    # -- after a restart -------------------------------------------------------------------------------------------------
+    # -- after a restart ---------------------------------------------------------------------------------------------
     def restart_if_pending(self) -> None:
         """Restart the device (the site allowed it), wait for its return, and judge what was pending."""
         pending = [c for c in self.changes if self._outcome_of(c) == "pending_restart"]

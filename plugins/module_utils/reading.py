@@ -150,7 +150,7 @@ def _filled(pattern: Key, item: str) -> Key:
     return (*pattern[:index], item, *pattern[index + 1 :])
 
 
-# -- what is seen from outside, and the whole ---------------------------------------------------------------------------
+# -- what is seen from outside, and the whole ------------------------------------------------------------------------
 def observe(session: Session, trees: Mapping[str, Any]) -> Readings:
     """Sockets, anonymous requests, certificate, clock: no credentials are sent here."""
     endpoints = session.driver.endpoints(session.ctx, trees)
@@ -185,7 +185,7 @@ def snapshot(session: Session, trees: Mapping[str, Any], readings: Mapping[Key, 
         "schema": 1,
         "device": session.name,
         "family": session.spec["family"],
-        "at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "identity": {
             field: getattr(identity, field)
             for field in ("manufacturer", "model", "serial", "mac", "firmware", "endpoint")

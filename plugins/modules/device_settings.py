@@ -10,8 +10,8 @@ module: device_settings
 short_description: Bring a network device to the wanted settings and prove it
 version_added: 0.1.0
 description:
-  - Compares what is wanted (shipped defaults of the IPA profiles, laid over by C(nwcs_design)) with what the device holds,
-    changes what differs in a safe order, reads every key back, and proves logins and services from outside.
+  - Compares what is wanted (shipped defaults of the IPA profiles, laid over by C(nwcs_design)) with what the device
+    holds, changes what differs in a safe order, reads every key back, and proves logins and services from outside.
   - A password is made within the limits of the device and stored encrypted before it is sent.
   - The factory state is recorded first, the proven state last (see M(nwcs.hardening.parameter_sheet)).
 options:
@@ -60,7 +60,7 @@ outcomes:
   type: list
   elements: dict
   sample:
-    - {key: services.telnet.enabled, outcome: changed, wanted: false, old: true, read: false, proof: 'read, tcp 23 refused'}
+    - {key: services.ssh.enabled, outcome: changed, wanted: false, old: true, read: false, proof: tcp 22 refused}
 sheet:
   description: Path of the parameter sheet.
   returned: when one was written

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller does for one device: store, lease, job, sheet, memory, result. The jobs themselves touch no file."""
+"""What the controller does for one device: store, lease, job, sheet, memory, result. The jobs touch no file."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class DeviceRun:
     def _snapshot_path(self, name: str) -> str:
         return os.path.join(self.state.folder, f"snapshot-{files.safe_name(name)}.json")
 
-    # -- hardening -------------------------------------------------------------------------------------------------------
+    # -- hardening ---------------------------------------------------------------------------------------------------
     def _harden(self, wanted: Mapping[Any, Any]) -> None:
         sheet = self._sheet()
         spec = self._spec(sheet)
@@ -181,7 +181,8 @@ class DeviceRun:
         self._remember(planned, applied, memory)
         self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
         if applied["sent"] and applied["way"]["scheme"] == "http":
-            self.result["notes"].append("The new password travelled over plain HTTP: the device offers no proven HTTPS.")
+            note = "The new password travelled over plain HTTP: the device offers no proven HTTPS."
+            self.result["notes"].append(note)
         if applied["snapshot"] is not None:
             self.result["way"] = applied["way"]
             self._record(sheet, applied["snapshot"], wanted, outcomes)
@@ -249,11 +250,11 @@ class DeviceRun:
                     "firmware": planned["snapshot"]["identity"]["firmware"],
                     "outcome": line["outcome"],
                     "why": line.get("why", ""),
-                    "since": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "since": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 }
         self.state.remember(keys=keys)
 
-    # -- what a job needs ------------------------------------------------------------------------------------------------
+    # -- what a job needs --------------------------------------------------------------------------------------------
     def _spec(self, sheet: dict[str, Any] | None = None) -> dict[str, Any]:
         sheet = sheet or self._sheet()
         spec = {**self.device.spec, "own_account": self.device.own_account}
@@ -290,7 +291,7 @@ class DeviceRun:
                     "Correct nwcs_username or nwcs_password, or run once with -e nwcs_retry=true.",
                 )
 
-    # -- sending and finishing -------------------------------------------------------------------------------------------
+    # -- sending and finishing ---------------------------------------------------------------------------------------
     def _send(self, job: dict[str, Any]) -> dict[str, Any]:
         answer = self.send(job)
         if "error" in answer and isinstance(answer["error"], dict) and "outcomes" not in answer:
