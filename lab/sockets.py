@@ -37,10 +37,15 @@ class Connection:
     gone: asyncio.Event | None
     doomed = False  # ends with the answer that is being written
 
+    @staticmethod
+    def _over(transport: Any) -> bool:
+        """A TLS connection that is closed already has no socket left to reset."""
+        return getattr(transport, "_ssl_protocol", transport) is None
+
     def cut(self, flush: bool) -> None:
         """End the connection: after what was written (flush) or at once with a reset."""
         transport = self.transport  # type: ignore[attr-defined]
-        if transport is None:
+        if transport is None or self._over(transport):
             return
         if flush:
             transport.close()

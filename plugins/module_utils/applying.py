@@ -17,6 +17,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils import compare, pro
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
     NOT_OFFERED,
+    UNREADABLE,
+    UNVERIFIABLE,
     VALUE,
     Binding,
     Credential,
@@ -618,6 +620,10 @@ def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> l
         if setting.observed and (key[0] in ("services", "tls", "auth") or key[0] == "accounts"):
             continue  # seen from outside: it follows the settings, and is judged with them
         old, new = before.get(key), after.get(key)
+        if "*" in key or _unknown(old) or _unknown(new):
+            continue
+        if (old is None and _unknown(before.get(_list_of(key)))) or (new is None and _unknown(after.get(_list_of(key)))):
+            continue  # the list it belongs to was not read: nobody knows whether it is there
         if old is not None and new is not None and VALUE not in (old.state, new.state):
             continue
         if old is None or new is None or old.state != new.state or not compare.same(key, old.value, new.value):
@@ -625,3 +631,12 @@ def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> l
             line = outcome(key, "side_effect", None, old, new, "nobody asked for this")
             found.append({**line, "read": shown})
     return found
+
+
+def _list_of(key: Key) -> Key:
+    return settings.pattern_of(key) or key
+
+
+def _unknown(reading: Reading | None) -> bool:
+    """Not read, or not to be believed: no difference can be told from it."""
+    return reading is not None and reading.state in (UNREADABLE, UNVERIFIABLE)

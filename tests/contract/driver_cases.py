@@ -90,6 +90,7 @@ class Family:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     ports: Mapping[str, list[int]] = field(default_factory=dict)
     https_at_start: bool = True
+    with_https: Mapping[str, Any] = field(default_factory=dict)  # what makes the model have HTTPS from the start
     volatile: tuple[str, ...] = ()
     unsupported: Mapping[str, Any] = field(default_factory=dict)  # a design this family has no switch for
 
@@ -106,6 +107,7 @@ ONVIF = Family(
     users=_onvif_users,
     has_password=_onvif_password,
     https_at_start=False,
+    with_https={"protocols": [{"Name": name, "Enabled": True} for name in ("HTTP", "HTTPS", "RTSP")]},
     ports={"telnet": [23, 2323], "ftp": [21, 2121]},
     cosmetic=("identity.name", "cam-7", lambda d: _scope(d, "name")),
     unsupported={"cloud": {"enabled": True}},
