@@ -622,7 +622,8 @@ def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> l
         old, new = before.get(key), after.get(key)
         if "*" in key or _unknown(old) or _unknown(new):
             continue
-        if (old is None and _unknown(before.get(_list_of(key)))) or (new is None and _unknown(after.get(_list_of(key)))):
+        whole = settings.pattern_of(key) or key
+        if (old is None and _unknown(before.get(whole))) or (new is None and _unknown(after.get(whole))):
             continue  # the list it belongs to was not read: nobody knows whether it is there
         if old is not None and new is not None and VALUE not in (old.state, new.state):
             continue
@@ -631,10 +632,6 @@ def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> l
             line = outcome(key, "side_effect", None, old, new, "nobody asked for this")
             found.append({**line, "read": shown})
     return found
-
-
-def _list_of(key: Key) -> Key:
-    return settings.pattern_of(key) or key
 
 
 def _unknown(reading: Reading | None) -> bool:
