@@ -46,4 +46,3 @@ attributes:
     description: There is nothing to show a difference of.
     support: none
 """
-

@@ -72,8 +72,7 @@ class Session:
             self._check_identity()
             self._look_up_oddities()
             return self
-        assert failure is not None
-        raise failure
+        raise failure or Unreachable(f"{self.name}: no way to the device is known.")
 
     def _ways(self) -> list[dict[str, Any]]:
         ways = [dict(way) for way in self.spec.get("ways") or ()]
@@ -113,8 +112,7 @@ class Session:
             if attempt is not transport:
                 self._drop(transport)
             return
-        assert refused is not None
-        raise refused
+        raise refused or LoginRefused(f"{self.name}: no login was tried.")
 
     # -- the right device (H60) --------------------------------------------------------------------------------------
     def _check_endpoint(self, transport: Transport, identity: Identity) -> None:
@@ -178,7 +176,8 @@ class Session:
         self.ctx, self.way, self.credential = ctx, way, credential
 
     def _credential(self) -> Credential:
-        assert self.credential is not None
+        if self.credential is None:
+            raise InputError(f"{self.name}: nobody is logged in.")
         return self.credential
 
     def _leave(self) -> None:

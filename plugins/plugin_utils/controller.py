@@ -24,6 +24,7 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils.inventory import De
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.state import DeviceState
 
+BEFORE_HARDEN = "before-harden"  # name of the snapshot that recorders leave before their cameras are changed
 # Outcomes that the same write would only repeat (H01, H05): remembered, so that the next run sends nothing.
 REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")
 
@@ -167,6 +168,8 @@ class DeviceRun:
             outcomes.update({line["key"]: line for line in planned["preview"]})
         self.before = {line["key"]: line.get("old") for line in planned["preview"]}
         self.after = {line["key"]: line.get("wanted") for line in planned["preview"]}
+        if not self.check:
+            self._compare_recording(planned["snapshot"])
         if self.check or not planned["changes"]:
             self._outcomes(outcomes)
             if not self.check:
@@ -188,6 +191,22 @@ class DeviceRun:
             self._record(sheet, applied["snapshot"], wanted, outcomes)
         if applied["error"]:
             raise _error(applied["error"])
+
+    def _compare_recording(self, snapshot: Mapping[str, Any]) -> None:
+        """What a recorder recorded before its cameras were changed, it must still record (H61)."""
+        path = self._snapshot_path(BEFORE_HARDEN)
+        before = files.read_json(path)
+        if not before:
+            return
+        os.unlink(path)  # it counts for the run it was made in
+        for text, reading in before["readings"].items():
+            now = snapshot["readings"].get(text, {})
+            if text.startswith("recording.jobs.") and reading.get("value") == "active" != now.get("value"):
+                item = settings.item_of(settings.parse_key(text))
+                self.result["findings"].append(
+                    drift.finding("recording_stopped", text, "active", now.get("value") or now.get("state"), "high",
+                                  item=item)
+                )  # fmt: skip
 
     def _apply(self, spec: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
         """Secrets first into the store, then to the device; promoted when proven (H43)."""

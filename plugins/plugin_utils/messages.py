@@ -87,6 +87,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.wan_open_gone": (
         "{port} is no longer accepted from the internet ({name})",
         "インターネットからの{port}は許可されなくなりました({name})"),
+    "finding.recording_stopped": (
+        "the recording of {item} was {old} before this run and is {new} now",
+        "{item}の録画はこの実行の前は{old}でしたが、現在は{new}です"),
     "finding.clock_wrong": (
         "the clock is wrong by {skew} seconds (allowed: {limit})", "時計が{skew}秒ずれています(許容{limit}秒)"),
     "finding.clock_not_judged": (
