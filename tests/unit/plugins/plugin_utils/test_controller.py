@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller does around the jobs: when secrets are stored, what is remembered, recorded and said."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import controller, inventory, sheet
+
+VAULT = VaultLib([("default", VaultSecret(b"correct horse battery"))])
+OWN = 'accounts."admin".password'
+IDENTITY = {"manufacturer": "M", "model": "X", "serial": "S1", "mac": "", "firmware": "1.0", "endpoint": ""}
+
+
+def snapshot(**readings: Any) -> dict[str, Any]:
+    values = {"services.telnet.enabled": True, **readings}
+    return {
+        "schema": 1, "device": "cam", "family": "onvif", "at": "2026-11-21T00:00:00Z", "identity": dict(IDENTITY),
+        "way": {"scheme": "https", "port": 443}, "factory_new": None,
+        "readings": {key: {"state": "value", "value": value} for key, value in values.items()}, "documents": {},
+        "notes": [],
+    }  # fmt: skip
+
+
+def change(key: str, new: Any, phase: int = 3) -> dict[str, Any]:
+    return {"key": key, "old": None, "new": {"value": new}, "want": {"value": new}, "phase": phase}
+
+
+def planned(*changes: dict[str, Any], login: str = "bootstrap", **more: Any) -> dict[str, Any]:
+    return {
+        "snapshot": snapshot(), "own_account": "admin", "changes": list(changes), "outcomes": {}, "findings": [],
+        "needs": [], "password_rules": {"min_length": 8, "max_length": 16, "alphabet": None},
+        "lock_rules": {"attempts": None, "seconds": None}, "credential": {"username": "admin", "label": login},
+        "clear_text": False, "preview": [], "login": login, "requests": 3, **more,
+    }  # fmt: skip
+
+
+def applied(outcomes: dict[str, str], **more: Any) -> dict[str, Any]:
+    return {
+        "outcomes": {key: {"key": key, "outcome": name, "wanted": False} for key, name in outcomes.items()},
+        "proved": [], "sent": [], "notes": [], "error": None, "snapshot": snapshot(),
+        "way": {"scheme": "https", "port": 443}, "login": {}, "requests": 9, "writes": 1, **more,
+    }  # fmt: skip
+
+
+class Site:
+    """A device run whose jobs are answered from a list; `asked` keeps what was sent, and the store as it was then."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answers: list[dict[str, Any]] = []
+        self.asked: list[dict[str, Any]] = []
+        self.pending_when_sent: list[Any] = []
+
+    def run(self, *answers: dict[str, Any], check: bool = False, job: str = "harden", **given: Any) -> Any:
+        self.answers = list(answers)
+        variables = {
+            "nwcs_family": "onvif", "nwcs_username": "admin", "nwcs_password": "factory-12345", "nwcs_host": "192.0.2.1",
+            "nwcs_design": {"services": {"telnet": {"enabled": False}}}, **given,
+        }  # fmt: skip
+        get = lambda name, default: variables.get(name, default)  # noqa: E731
+        device = inventory.describe("cam", get, list(variables), {}, str(self.folder))
+        self.work = controller.DeviceRun(device, self._answer, VAULT, job, check)
+        return self.work
+
+    def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(job)
+        self.pending_when_sent.append(self.store().value("accounts.admin", "pending"))
+        return self.answers.pop(0)
+
+    def store(self) -> Any:
+        return controller.SecretStore(str(self.folder / "secrets"), "default", "cam", VAULT)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+NEED = {"needs": [{"name": "accounts.admin", "generate": True}]}
+
+
+def test_a_password_is_stored_before_it_is_sent_and_promoted_when_proven(site: Site) -> None:
+    plan = planned(change(OWN, "managed", 1), **NEED)
+    done = applied({OWN: "changed"}, proved=["accounts.admin"], sent=["accounts.admin"])
+    result = site.run(plan, done).harden()
+    sent = site.asked[1]["spec"]["secrets"]["accounts.admin"]
+    assert site.pending_when_sent == [None, sent]
+    assert site.store().value("accounts.admin") == sent
+    assert site.store().value("accounts.admin", "pending") is None
+    assert result["status"] == "changed"
+    assert len(sent) == 16
+    assert sent not in repr(result)
+
+
+def test_a_password_whose_fate_is_unknown_stays_pending_and_is_tried_first(site: Site) -> None:
+    lost = {"code": "unreachable", "message": "gone", "advice": ""}
+    plan = planned(change(OWN, "managed", 1), **NEED)
+    result = site.run(plan, applied({}, sent=["accounts.admin"], error=lost, snapshot=None)).harden()
+    pending = site.store().value("accounts.admin", "pending")
+    assert pending
+    assert result["error"]["message"] == "gone"
+    assert result["status"] in ("failed", "not_checked")
+    site.run(planned(login="pending")).harden()
+    labels = [entry["label"] for entry in site.asked[-1]["spec"]["credentials"]]
+    assert labels == ["pending", "bootstrap"]
+    assert site.store().value("accounts.admin") == pending  # the login with it worked, so it is in force
+
+
+def test_a_job_that_dies_leaves_the_pending_password(site: Site) -> None:
+    plan = planned(change(OWN, "managed", 1), **NEED)
+    work = site.run(plan)
+    work.send = lambda job: site._answer(job) if job["what"] == "plan" else (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        work.harden()
+    assert site.store().value("accounts.admin", "pending")
+
+
+def test_a_password_that_was_never_sent_is_dropped(site: Site) -> None:
+    plan = planned(change("services.telnet.enabled", False), **NEED)
+    site.run(plan, applied({"services.telnet.enabled": "changed"})).harden()
+    assert site.store().value("accounts.admin", "pending") is None
+
+
+def test_a_given_password_is_used_as_it_is(site: Site) -> None:
+    plan = planned(change('accounts."nvr".role', "operator", 1), needs=[{"name": "accounts.nvr", "generate": True}])
+    site.run(plan, applied({}, proved=["accounts.nvr"], sent=["accounts.nvr"]), nwcs_passwords={"nvr": "Given-1"}).harden()
+    assert site.asked[1]["spec"]["secrets"] == {"accounts.nvr": "Given-1"}
+
+
+def test_an_existing_account_gets_no_invented_password(site: Site) -> None:
+    plan = planned(change('accounts."ops".role', "viewer"), needs=[{"name": "accounts.ops", "generate": False}])
+    site.run(plan, applied({})).harden()
+    assert site.asked[1]["spec"]["secrets"] == {}
+
+
+def test_without_a_vault_password_nothing_is_sent(site: Site) -> None:
+    work = site.run(planned(change(OWN, "managed", 1), **NEED))
+    work.store.vault = VaultLib([])
+    result = work.harden()
+    assert "vault password" in result["error"]["message"]
+    assert [job["what"] for job in site.asked] == ["plan"]
+
+
+def test_check_mode_sends_a_plan_and_writes_no_file(site: Site) -> None:
+    line = {"key": "services.telnet.enabled", "outcome": "would_change", "wanted": False, "old": True}
+    result = site.run(planned(change(line["key"], False), preview=[line]), check=True).harden()
+    assert [job["what"] for job in site.asked] == ["plan"]
+    assert result["outcomes"] == [line]
+    assert list(site.folder.iterdir()) == []
+
+
+def test_the_factory_state_is_recorded_before_anything_is_changed(site: Site) -> None:
+    plan = planned(change("services.telnet.enabled", False))
+    seen: list[bool] = []
+    work = site.run(plan, applied({"services.telnet.enabled": "changed"}))
+    path = sheet.path(str(site.folder / "parameter_sheets"), "default", "cam")
+    answer = work.send
+    work.send = lambda job: (seen.append(os.path.exists(path)), answer(job))[1]
+    work.harden()
+    assert seen == [False, True]
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    assert content["factory"]["settings"]["services.telnet.enabled"] is True
+    assert content["recorded"] is not None
+
+
+def test_what_did_not_take_is_remembered_and_handed_to_the_next_plan(site: Site) -> None:
+    key = "services.telnet.enabled"
+    site.run(planned(change(key, False)), applied({key: "failed"})).harden()
+    site.run(planned(login="current")).harden()
+    memory = site.asked[-1]["memory"]
+    assert memory[key]["outcome"] == "failed"
+    assert memory[key]["firmware"] == "1.0"
+
+
+def test_what_took_is_forgotten(site: Site) -> None:
+    key = "services.telnet.enabled"
+    site.run(planned(change(key, False)), applied({key: "failed"})).harden()
+    site.run(planned(change(key, False)), applied({key: "changed"})).harden()
+    site.run(planned()).harden()
+    assert site.asked[-1]["memory"] == {}
+
+
+def test_the_proven_way_is_used_next_time_and_plain_http_is_not_tried_any_more(site: Site) -> None:
+    key = "services.telnet.enabled"
+    site.run(planned(change(key, False)), applied({key: "changed"}), nwcs_scheme="http", nwcs_port=80).harden()
+    site.run(planned(), nwcs_scheme="http", nwcs_port=80).harden()
+    assert site.asked[-1]["spec"]["ways"] == [{"scheme": "https", "port": 443}]
+    site.run(planned(), nwcs_scheme="http", nwcs_port=80, nwcs_forget_way=True).harden()
+    assert site.asked[-1]["spec"]["ways"] == [{"scheme": "http", "port": 80}]
+
+
+def test_a_refused_login_is_not_tried_again_until_it_changes(site: Site) -> None:
+    refused = {"error": {"code": "login_refused", "message": "no", "advice": ""}}
+    assert site.run(refused, job="drift").drift()["error"]["code"] == "login_refused"
+    again = site.run(job="drift").drift()
+    assert "lock budget" in again["error"]["message"]
+    assert len(site.asked) == 1
+    other = site.run({"snapshot": snapshot(), "login": "bootstrap", "requests": 1}, job="drift",
+                     nwcs_password="another-12345").drift()  # fmt: skip
+    assert other["error"] is None
+
+
+def test_a_device_that_cannot_be_read_is_never_clean(site: Site) -> None:
+    result = site.run({"error": {"code": "unreachable", "message": "down", "advice": "look"}}, job="drift").drift()
+    assert result["status"] == "not_checked"
+    assert [finding["kind"] for finding in result["findings"]] == ["not_reached"]
+
+
+@pytest.mark.parametrize(("now", "told"), [("error", True), ("active", False)])
+def test_a_recorder_that_stops_recording_is_told(site: Site, now: str, told: bool) -> None:
+    key = 'recording.jobs."cam-1".state'
+    before = {"snapshot": snapshot(**{key: "active"}), "login": "bootstrap", "requests": 1}
+    site.run(before).keep_snapshot(controller.BEFORE_HARDEN)
+    after = planned()
+    after["snapshot"] = snapshot(**{key: now})
+    kinds = [finding["kind"] for finding in site.run(after).harden()["findings"]]
+    assert ("recording_stopped" in kinds) is told
+
+
+def test_maintenance_compares_with_the_snapshot_and_with_the_sheet(site: Site) -> None:
+    read = {"login": "current", "requests": 1}
+    site.run({**read, "snapshot": snapshot()}, job="record").record()
+    site.run({**read, "snapshot": snapshot(**{"services.ssh.enabled": False})}, job="x").keep_snapshot("m")
+    changed = snapshot(**{"services.ssh.enabled": True})
+    found = site.run({**read, "snapshot": changed}, job="maintenance_after").compare_snapshot("m")["findings"]
+    assert ("service_on", "services.ssh.enabled") in {(f["kind"], f["key"]) for f in found}
+    missing = site.run({**read, "snapshot": changed}, job="maintenance_after").compare_snapshot("other")
+    assert "no snapshot 'other'" in missing["error"]["message"]
