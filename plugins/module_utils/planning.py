@@ -117,13 +117,28 @@ class Planner:
         self.findings: list[dict[str, Any]] = []
 
     def run(self, wanted: Mapping[Key, Want]) -> Planner:
-        wanted = self._with_accounts(dict(wanted))
+        wanted = self._with_accounts(self._for_every_item(wanted))
         wanted = self._with_ways_in(wanted)
         for key, want in wanted.items():
             self._judge(key, want)
         self._guard()
         self.changes.sort(key=lambda change: (change.phase, change.key))
         return self
+
+    def _for_every_item(self, wanted: Mapping[Key, Want]) -> dict[Key, Want]:
+        """The item "*" stands for every item that is there and not switched off; a named one goes before it."""
+        result = {key: want for key, want in wanted.items() if "*" not in key}
+        for key, want in wanted.items():
+            if "*" not in key:
+                continue
+            place = key.index("*")
+            for known, reading in self.readings.items():
+                if settings.pattern_of(known) != key or known == key or reading.state != VALUE:
+                    continue
+                switch = self.readings.get((*known[: place + 1], "enabled"))
+                if switch is None or switch.value is not False or key[-1] == "enabled":
+                    result.setdefault(known, want)
+        return result
 
     # -- accounts --------------------------------------------------------------------------------------------------
     def own_account(self) -> str:

@@ -497,6 +497,8 @@ def parse_design(design: Any, origin: str = "nwcs_design") -> dict[Key, Want]:
 
     def leaf(key: Key, value: Any) -> None:
         setting = setting_of(key)
+        if key[0] == "accounts" and "*" in key:
+            raise InputError(f"{origin}: accounts are named one by one, '*' is not possible.")
         mode = "strict"
         if setting.type == "list" and isinstance(value, Mapping) and set(value) <= {"at_least", "strict"} and value:
             mode, value = next(iter(value.items()))

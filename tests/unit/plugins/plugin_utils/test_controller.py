@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
+
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import controller, inventory, sheet
 
 VAULT = VaultLib([("default", VaultSecret(b"correct horse battery"))])
@@ -62,11 +63,10 @@ class Site:
     def run(self, *answers: dict[str, Any], check: bool = False, job: str = "harden", **given: Any) -> Any:
         self.answers = list(answers)
         variables = {
-            "nwcs_family": "onvif", "nwcs_username": "admin", "nwcs_password": "factory-12345", "nwcs_host": "192.0.2.1",
-            "nwcs_design": {"services": {"telnet": {"enabled": False}}}, **given,
+            "nwcs_family": "onvif", "nwcs_username": "admin", "nwcs_password": "factory-12345",
+            "nwcs_host": "192.0.2.1", "nwcs_design": {"services": {"telnet": {"enabled": False}}}, **given,
         }  # fmt: skip
-        get = lambda name, default: variables.get(name, default)  # noqa: E731
-        device = inventory.describe("cam", get, list(variables), {}, str(self.folder))
+        device = inventory.describe("cam", variables.get, list(variables), {}, str(self.folder))
         self.work = controller.DeviceRun(device, self._answer, VAULT, job, check)
         return self.work
 
@@ -131,7 +131,8 @@ def test_a_password_that_was_never_sent_is_dropped(site: Site) -> None:
 
 def test_a_given_password_is_used_as_it_is(site: Site) -> None:
     plan = planned(change('accounts."nvr".role', "operator", 1), needs=[{"name": "accounts.nvr", "generate": True}])
-    site.run(plan, applied({}, proved=["accounts.nvr"], sent=["accounts.nvr"]), nwcs_passwords={"nvr": "Given-1"}).harden()
+    done = applied({}, proved=["accounts.nvr"], sent=["accounts.nvr"])
+    site.run(plan, done, nwcs_passwords={"nvr": "Given-1"}).harden()
     assert site.asked[1]["spec"]["secrets"] == {"accounts.nvr": "Given-1"}
 
 
