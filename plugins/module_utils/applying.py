@@ -49,6 +49,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Pha
 SETTLE = (0.0, 0.3, 1.0)  # seconds between the readings after a store
 ROLLBACK_SECONDS = 60  # the device's own rollback, where it has one
 RESTART_SECONDS = 180.0  # how long a restarting device is waited for
+DOWN_SECONDS = 60.0  # how long a device that was told to restart may still answer
 POLL_SECONDS = 1.0
 
 
@@ -558,31 +559,57 @@ class Applier:
         if not pending or self.lost is not None:
             return
         self.driver.restart(self.session.ctx)
-        self._wait_for_return()
-        readings = decode(self.driver, self.session.ctx, fetch(self.session))
+        readings, restarted = self._after_restart(pending)
         for change in pending:
             if self._seen(change, readings):
                 self._note(change, "changed", readings.get(change.key), proof="read after a restart")
-            else:
+            elif restarted:
                 self._note(change, "failed", readings.get(change.key), "not applied, also after a restart")
+            else:
+                why = f"told to restart, the device stayed up for {DOWN_SECONDS:g} s"
+                self._note(change, "pending_restart", readings.get(change.key), why)
 
-    def _wait_for_return(self) -> None:
-        """Poll until a login works, on the way in use or by HTTPS: what waited may have closed the old way."""
-        deadline = time.monotonic() + RESTART_SECONDS
+    def _after_restart(self, pending: list[Change]) -> tuple[Readings, bool]:
+        """Poll until the values show, or the device was gone and came back: (readings, whether it was gone).
+
+        A device answers for a while before it goes down; what it says until then is no verdict.
+        """
+        names = {name for change in pending for name in self._documents_of(change)}
         ways = [{"scheme": "https", "port": port} for port in self._https_ports()]
         ways.append(dict(self.session.way))
-        time.sleep(POLL_SECONDS)  # it goes down only after it has answered
+        started, gone = time.monotonic(), False
         while True:
-            for way in ways:
-                try:
-                    self.session.reopen(way)
-                    return
-                except LoginRefused:
-                    raise
-                except DeviceError:
-                    if time.monotonic() > deadline:
-                        raise
             time.sleep(POLL_SECONDS)
+            try:
+                self._come_in(ways)
+                readings = (
+                    self._read_until(pending, names)
+                    if gone
+                    else decode(self.driver, self.session.ctx, self._fetch(names))
+                )
+            except LoginRefused:
+                raise
+            except DeviceError:
+                gone = True
+                if time.monotonic() - started > RESTART_SECONDS:
+                    raise
+                continue
+            if gone or all(self._seen(change, readings) for change in pending):
+                return readings, True
+            if time.monotonic() - started > DOWN_SECONDS:
+                return readings, False
+
+    def _come_in(self, ways: list[dict[str, Any]]) -> None:
+        """By the first way that works: what waited for the restart may have closed the old one."""
+        for way in ways[:-1]:
+            try:
+                self.session.reopen(way)
+                return
+            except LoginRefused:
+                raise
+            except DeviceError:
+                continue
+        self.session.reopen(ways[-1])
 
     def _https_ports(self) -> list[int]:
         """Ports at which the device has HTTPS, or will have it after its restart."""

@@ -297,6 +297,9 @@ class Planner:
         if new is ABSENT and not binding.removes:
             self._note(key, "unsupported", want, reading, why="the API offers no way to remove it")
             return
+        if key[0] == "accounts" and key[1] == self.own_account() and self._takes_rights_away(key, new):
+            self._note(key, "guarded", want, reading, why="this is our own account: it stays, and stays administrator")
+            return
         moves_out = new is ABSENT and settings.item_of(key) == self.session.credential.username != self.own_account()
         # The account in use may go, but only after we have moved to our own: its limits are asked again then.
         if not moves_out and (why := self._limits(binding, key, None if new is ABSENT else new)):
@@ -311,6 +314,10 @@ class Planner:
         elif key[0] == "accounts":
             # A built-in account may refuse to go; then its password is replaced instead.
             self.needs.setdefault(secret_name(key[1]), {"name": secret_name(key[1]), "generate": True})
+
+    @staticmethod
+    def _takes_rights_away(key: Key, new: Any) -> bool:
+        return new is ABSENT or new is False or (key[2:] == ("role",) and new != "administrator")
 
     def _limits(self, binding: Binding, key: Key, value: Any) -> str | None:
         if binding.limits is None:
