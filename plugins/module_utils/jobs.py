@@ -29,6 +29,7 @@ def read(spec: Mapping[str, Any]) -> dict[str, Any]:
     """All that is known of the device: {"snapshot": …, "login": which credential worked, "requests": n}."""
     with Session(spec) as session:
         trees = fetch(session)
+        session.check_identity()
         readings = decode(session.driver, session.ctx, trees) | observe(session, trees)
         return {
             "snapshot": snapshot(session, trees, readings),
@@ -46,6 +47,7 @@ def plan(spec: Mapping[str, Any], wanted: Mapping[str, Any], memory: Mapping[str
     wants = {settings.parse_key(text): want_from_plain(data) for text, data in wanted.items()}
     with Session(spec) as session:
         trees = fetch(session)
+        session.check_identity()
         readings = decode(session.driver, session.ctx, trees) | observe(session, trees)
         planner = Planner(session, trees, readings, memory).run(wants)
         result = plan_result(planner, snapshot(session, trees, readings))
@@ -67,6 +69,7 @@ def apply(
     spec = {**spec, "own_account": planned["own_account"]}
     with Session(spec) as session:
         first = decode(session.driver, session.ctx, fetch(session))
+        session.check_identity()
         applier = Applier(session, changes, hook).run()
         if spec.get("restart"):
             _on_device(applier, applier.restart_if_pending)

@@ -69,7 +69,7 @@ class Session:
                 self._drop(transport)
                 raise
             self.way = way
-            self._check_identity()
+            self.check_identity()
             self._look_up_oddities()
             return self
         raise failure or Unreachable(f"{self.name}: no way to the device is known.")
@@ -122,21 +122,24 @@ class Session:
         if certificate and not certificate.get("trusted"):
             self._compare("certificate fingerprint", expected["sha256"], certificate["sha256"])
 
-    def _check_identity(self) -> None:
+    def check_identity(self) -> None:
+        """Serial and MAC against the sheet, as far as they are known by now; again after the first reading, because
+        some devices tell them there only. Closes before it raises WrongDevice."""
         expected = self.spec.get("expected") or {}
         for field in ("serial", "mac"):
             try:
-                self._compare(field, expected.get(field), getattr(self.ctx.identity, field))
+                self._compare(field, expected.get(field), getattr(self.ctx.identity, field), logged_in=True)
             except WrongDevice:
                 self.close()
                 raise
 
-    def _compare(self, what: str, expected: str | None, found: str) -> None:
+    def _compare(self, what: str, expected: str | None, found: str, logged_in: bool = False) -> None:
         if expected and found and expected != found:
+            sent = "Nothing was written to it, but the login was sent." if logged_in else "Nothing was sent to it."
             raise WrongDevice(
                 f"{self.name}: another device answers at {self.spec['target']['host']}: "
                 f"{what} {found!r}, the sheet has {expected!r}.",
-                "Nothing was sent to it. If it was swapped on purpose, move the old sheet away and record again.",
+                f"{sent} If it was swapped on purpose, move the old sheet away and record again.",
             )
 
     def _look_up_oddities(self) -> None:
