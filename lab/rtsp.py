@@ -66,11 +66,11 @@ class RtspSession:
         self.buffer += data
         out = b""
         while b"\r\n\r\n" in self.buffer:
-            raw, _, rest = self.buffer.partition(b"\r\n\r\n")
+            raw, _unused, rest = self.buffer.partition(b"\r\n\r\n")
             lines = raw.decode("utf-8", "replace").lstrip("\r\n").split("\r\n")
             headers = {}
             for line in lines[1:]:
-                name, _, value = line.partition(":")
+                name, _unused, value = line.partition(":")
                 headers[name.strip().lower()] = value.strip()
             length = headers.get("content-length", "0")
             if not length.isdigit() or int(length) > LIMIT:
@@ -125,7 +125,7 @@ class RtspSession:
         """(user, what came of it): "" nothing tried, "ok", "refused"."""
         if not header:
             return "", ""
-        scheme, _, rest = header.partition(" ")
+        scheme, _unused, rest = header.partition(" ")
         fields = digest_fields(rest)
         user = fields.get("username", "")
         password = self.device.rtsp_login(user)

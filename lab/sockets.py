@@ -211,7 +211,7 @@ class Endpoint:
             task.cancel()
 
     def _accept(self) -> None:
-        for _ in range(64):
+        for _unused in range(64):
             try:
                 sock, peer = self.sock.accept()
             except OSError as error:
@@ -271,7 +271,7 @@ class DiscoveryEndpoint:
         self.protocol.transport = self  # type: ignore[assignment]
 
     def _receive(self) -> None:
-        for _ in range(64):
+        for _unused in range(64):
             try:
                 data, peer = self.sock.recvfrom(65535)
             except OSError:

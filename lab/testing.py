@@ -114,7 +114,7 @@ def is_open(address: str, port: int) -> bool:
 @contextlib.contextmanager
 def free_network() -> Iterator[str]:
     """A loopback network "127.a.b" that no other test uses while the block runs."""
-    for _ in range(200):
+    for _unused in range(200):
         network = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
         with contextlib.closing(socket.socket()) as guard:
             try:

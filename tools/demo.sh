@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job on the pretend site, start to end. Called by `make demo`; everything it makes lies below build/lab.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 export PATH="$PWD/.venv/bin:$PATH" ANSIBLE_CONFIG="$PWD/ansible.cfg" ANSIBLE_FORCE_COLOR="${ANSIBLE_FORCE_COLOR:-}"
 LAB="$PWD/build/lab"
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }

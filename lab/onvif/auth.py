@@ -87,7 +87,7 @@ class Digest:
 
     def check(self, header: str, method: str, path: str, passwords: Passwords) -> Login:
         """Check an Authorization header; computes the digest for real."""
-        scheme, _, rest = header.partition(" ")
+        scheme, _unused, rest = header.partition(" ")
         if scheme.lower() != "digest":
             return Login("", "refused")
         given = parse_header(rest)

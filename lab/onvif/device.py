@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..device import Device, Listener, LogEntry, Request, Response
-from . import attacks, discovery, network, services, system  # noqa: F401  (they fill the table of operations)
+from . import attacks, discovery, network, services, system  # noqa: F401  pylint: disable=unused-import
 from .auth import Digest, Lockout, Login, UsernameToken
 from .faults import FAULTS, damage, unsupported
 from .soap import Call, Fault, Node, check_namespaces, envelope, q, read_call

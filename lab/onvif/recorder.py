@@ -109,7 +109,7 @@ class OnvifRecorder(OnvifDevice):
         )
         try:
             login = ""
-            for _ in range(2):
+            for _unused in range(2):
                 writer.write(
                     f"{method} {target} {protocol}\r\nHost: {channel['address']}:{port}\r\n{head}{login}"
                     f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
@@ -130,7 +130,7 @@ async def _read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
     lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers: dict[str, str] = {}
     for line in lines[1:]:
-        name, _, value = line.partition(":")
+        name, _unused, value = line.partition(":")
         headers.setdefault(name.strip().lower(), value.strip())
     await reader.readexactly(int(headers.get("content-length", "0")))
     return int(lines[0].split()[1]), headers

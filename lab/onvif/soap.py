@@ -32,7 +32,7 @@ BODY_LIMIT = 1 << 20
 
 def q(name: str) -> str:
     """`tt:User` -> `{http://www.onvif.org/ver10/schema}User`."""
-    prefix, _, local = name.partition(":")
+    prefix, _unused, local = name.partition(":")
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
 
@@ -151,7 +151,7 @@ def read_call(body: bytes) -> Call:
     element = None if inside is None else next(iter(inside), None)
     if element is None:
         raise Fault("Sender", "WellFormed", reason="No operation in the body")
-    uri, _, operation = element.tag.rpartition("}")
+    uri, _unused, operation = element.tag.rpartition("}")
     return Call(PREFIXES.get(uri[1:], ""), operation, element, root.find(q("s:Header")))
 
 

@@ -32,7 +32,7 @@ ALLOWED = {
     WRITE_SYSTEM: {"Administrator"},
     UNRECOVERABLE: {"Administrator"},
 }
-Handler = Callable[["OnvifDevice", Call], "Node | list[Node] | None"]
+Handler = Callable[["OnvifDevice", Call], Node | list[Node] | None]
 
 
 @dataclass(frozen=True)

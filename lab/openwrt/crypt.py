@@ -53,7 +53,7 @@ def sha_crypt(password: str, setting: str) -> str | None:
 
 def new_hash(password: str) -> str:
     """A fresh "$5$..." hash with a random salt, as the passwd of the router makes it."""
-    salt = "".join(secrets.choice(ALPHABET) for _ in range(16))
+    salt = "".join(secrets.choice(ALPHABET) for _unused in range(16))
     value = sha_crypt(password, f"$5${salt}")
     assert value is not None
     return value
@@ -74,7 +74,7 @@ def _encode(digest: bytes, size: int) -> str:
     third = size // 3
     out = []
     a, b, c = 0, third, 2 * third
-    for _ in range(third):
+    for _unused in range(third):
         out.append(_b64(digest[a] << 16 | digest[b] << 8 | digest[c], 4))
         # SHA-256 rotates the three columns one way, SHA-512 the other
         a, b, c = (c + 1, a + 1, b + 1) if size == 32 else (b + 1, c + 1, a + 1)

@@ -104,7 +104,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             if entry.get("mac") == "own":
                 entry["mac"] = self.mac()
         self.flash = dict(self.store.files)  # what a power cycle brings back
-        self.sessions = Sessions(self.clock, lambda sid: self.uci.forget(sid))
+        self.sessions = Sessions(self.clock, self._forget)
         self.uci = UciObject(self.store, self.sessions, self.clock, self._changed)
         self.objects_impl = Objects(self)
         self.rpcd_up = True
@@ -133,7 +133,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
         if self.is_down():
             return set()
         if self._sockets is None:
-            self._sockets = {Listener(kind, self.lab_port(port), b) for kind, port, b, _ in self._services_open()}
+            self._sockets = {Listener(kind, self.lab_port(port), b) for kind, port, b, _unused in self._services_open()}
         return self._sockets
 
     def _services_open(self) -> Iterator[tuple[str, int, bytes, str]]:
@@ -144,7 +144,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             for section in self.live["uhttpd"].of_type("uhttpd"):
                 for option, kind in (("listen_http", "http"), ("listen_https", "https")):
                     for text in section.list(option):
-                        host, _, port = text.rpartition(":")
+                        host, _unused, port = text.rpartition(":")
                         if port.isdigit() and not host.startswith("["):  # the lab has IPv4 only
                             yield kind, int(port), b"", "" if host in ("", "0.0.0.0") else host
         if self.running("dropbear"):
@@ -157,6 +157,9 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             yield "banner", int(config.get("port", "5000") if config else "5000"), b"", "lan"
         if self.running("telnet"):
             yield "banner", 23, b"\xff\xfd\x01OpenWrt login: ", ""
+
+    def _forget(self, sid: str) -> None:
+        self.uci.forget(sid)
 
     def lab_port(self, port: int) -> int:
         """Where the lab opens a port of the router: privileged ones are moved up."""
@@ -172,7 +175,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
         """Clients of the wan side pass the firewall; `port` is the lab's port, 0 asks for any port at all."""
         if ipaddress.ip_address(peer) not in self.wan_clients or not self.running("firewall"):
             return True
-        for _, own_port, _, bound in self._services_open():
+        for _unused, own_port, _unused, bound in self._services_open():
             if port in (0, self.lab_port(own_port)) and bound in ("", "wan"):
                 if lets_in(self.live["firewall"], peer, own_port):
                     return True
@@ -219,7 +222,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
     def uhttpd_options(self) -> Options:
         """The web server's settings in force (the first section, as the first process reads it)."""
         section = next(iter(self.live["uhttpd"].of_type("uhttpd")), Section("uhttpd", "main", False))
-        https = [port for kind, port, _, _ in self._services_open() if kind == "https"]
+        https = [port for kind, port, _unused, _unused in self._services_open() if kind == "https"]
         return Options(
             prefix=section.get("ubus_prefix"),
             redirect_https=bool(https) and self.truth(section, "redirect_https", default=False),

@@ -35,7 +35,7 @@ class RouterFiles:
 
     def read(self, path: str) -> str | None:
         """A file's text; None for a directory and for what is not there."""
-        folder, _, name = path.rpartition("/")
+        folder, _unused, name = path.rpartition("/")
         if folder == "/etc/config":
             return self.store.files.get(name)
         if folder == "/usr/share/rpcd/acl.d" and name in self.acl_files:
@@ -49,7 +49,7 @@ class RouterFiles:
         return self.files.get(path)
 
     def write(self, path: str, text: str) -> None:
-        folder, _, name = path.rpartition("/")
+        folder, _unused, name = path.rpartition("/")
         if folder == "/etc/config":
             self.store.files[name] = text  # in force after the next reload, as on the router
             self.flash[name] = text

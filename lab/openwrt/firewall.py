@@ -56,7 +56,7 @@ def _source(rule: Section, peer: str) -> bool:
 def _ports(rule: Section, port: int) -> bool:
     wanted = rule.list("dest_port")
     for text in wanted:
-        first, _, last = text.replace(":", "-").partition("-")
+        first, _unused, last = text.replace(":", "-").partition("-")
         if first.isdigit() and int(first) <= port <= int(last if last.isdigit() else first):
             return True
     return not wanted

@@ -57,7 +57,7 @@ def xml(body: bytes, limits: Any) -> Element:
         except DefusedXmlException:
             error = BadAnswer("the answer has a document type or entities, which are not allowed.")
             break
-        except (ParseError, ValueError, LookupError, AssertionError):
+        except (ParseError, ValueError, LookupError, AssertionError):  # pylint: disable=duplicate-except
             error = BadAnswer("the answer is an HTML page, not XML." if _is_html(body) else "the answer is not XML.")
     raise error
 
@@ -140,7 +140,7 @@ def _mended(body: bytes) -> bytes:
     root = _ROOT.search(text)
     if root is None or "<!DOCTYPE" in text:
         return text.encode("utf-8")
-    declared = {name: uri for name, uri in reversed(_DECLARED.findall(text))}
+    declared = dict(reversed(_DECLARED.findall(text)))
     head = text[root.end() : text.find(">", root.end())]
     at_root = {name for name, _uri in _DECLARED.findall(head)}
     # xmlns:x of an inner element looks like a prefix; so does "a:b" in a text: declaring too many does no harm

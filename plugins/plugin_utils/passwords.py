@@ -38,7 +38,7 @@ def generate(rules: Mapping[str, Any]) -> tuple[str, float]:
     classes = [group for group in _classes(alphabet) if group]
     letters = [c for c in alphabet if c in string.ascii_letters]
     while True:
-        password = "".join(secrets.choice(alphabet) for _ in range(length))
+        password = "".join(secrets.choice(alphabet) for _unused in range(length))
         # Many devices ask for every class, some for a letter in front; at these lengths rejection costs a bit or two.
         if (not letters or password[0] in letters) and all(any(c in group for c in password) for group in classes):
             return password, bits

@@ -219,10 +219,11 @@ _TEMPLATE = """<!DOCTYPE html>
 @lru_cache(maxsize=1)
 def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     def finish(value: Any) -> Any:
         # Plain strings only: Markup is what the page itself brings.
-        return messages.safe(value) if type(value) is str else value
+        return messages.safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, finalize=finish, trim_blocks=True, lstrip_blocks=True

@@ -45,7 +45,7 @@ def schema(namespace: str) -> object:
 
 
 def prefixes(path: Path) -> dict[str, str]:
-    return dict(pair for _, pair in ElementTree.iterparse(path, events=("start-ns",)))
+    return dict(pair for _unused, pair in ElementTree.iterparse(path, events=("start-ns",)))
 
 
 def errors_of(message: bytes | str) -> list[str]:

@@ -26,7 +26,7 @@ def _repeat(block: bytes, length: int) -> bytes:
 
 def sha512_crypt(password: str, salt: str = "") -> str:
     """The hash of `password` with 5000 rounds and a salt of up to 16 characters (random when empty)."""
-    salt = (salt or "".join(secrets.choice(_ALPHABET) for _ in range(16)))[:16]
+    salt = (salt or "".join(secrets.choice(_ALPHABET) for _unused in range(16)))[:16]
     key, salty = password.encode(), salt.encode()
     second = _sha(key + salty + key)
     data = key + salty + _repeat(second, len(key))

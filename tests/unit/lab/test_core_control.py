@@ -286,7 +286,7 @@ def test_many_devices_of_one_model(box_family):
 
 def test_demo_site_comes_up_whole_and_its_attack_can_be_played():
     with running_lab(site="demo") as lab:
-        assert {name for name, _ in lab.site.attack} <= {device.name for device in lab.devices}
+        assert {name for name, _unused in lab.site.attack} <= {device.name for device in lab.devices}
         for device in lab.devices:
             assert lab.sockets(device.name), device.name
         for name, attack in lab.site.attack:

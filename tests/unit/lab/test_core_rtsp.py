@@ -41,7 +41,7 @@ class Client:
         status = int(self.file.readline().split()[1])
         got = {}
         while line := self.file.readline().strip().decode():
-            name, _, value = line.partition(": ")
+            name, _unused, value = line.partition(": ")
             got[name.lower()] = value
         assert got["cseq"] == str(self.number)
         return status, got, self.file.read(int(got.get("content-length", 0)))
@@ -117,7 +117,7 @@ def test_open_stream_and_paths(lab, client):
 
 
 def test_other_methods(lab, client):
-    status, headers, _ = client.ask("OPTIONS")
+    status, headers, _unused = client.ask("OPTIONS")
     assert status == 200 and "DESCRIBE" in headers["public"]
     assert client.ask("SETUP")[0] == 405
     assert client.ask("FLY")[0] == 501

@@ -297,7 +297,7 @@ def test_bad_certificates_fail(lab, kind, complaint):
 def test_lab_ends_cleanly_while_tls_connections_come_and_go():
     context = ssl._create_unverified_context()
     with running_lab(two) as lab:
-        for _ in range(5):
+        for _unused in range(5):
             for device in lab.devices:
                 sock = socket.create_connection((device.address, 8443), 5)
                 context.wrap_socket(sock).close()

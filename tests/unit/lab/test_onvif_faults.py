@@ -221,7 +221,7 @@ def a_wrong_login_has_another_status(raw: Raw) -> None:
 
 @shows("H21")
 def the_address_is_locked(raw: Raw) -> None:
-    for _ in range(3):
+    for _unused in range(3):
         Raw(raw.device, password="wrong").call(GET_USERS)
     assert raw.call(GET_USERS).status == 401
 

@@ -59,7 +59,7 @@ def test_operations_before_the_login(operation: str) -> None:
 def test_nonce_is_reused_with_a_rising_count_and_a_replay_is_stale() -> None:
     device = make()
     raw = Raw(device)
-    assert [raw.call(GET_USERS).status for _ in range(3)] == [200, 200, 200]
+    assert [raw.call(GET_USERS).status for _unused in range(3)] == [200, 200, 200]
     assert len(device.log) == 4, "one challenge for three requests"
     raw.count -= 1
     replay = raw.call(GET_USERS)
@@ -111,7 +111,7 @@ def test_strict_token_once_and_only_with_z() -> None:
     device = make("onvif-strict", lockout_attempts=0)
     raw = Raw(device)
     header = token("admin", "12345", stamp(device, 0))
-    assert [raw.ask(GET_USERS, header).status for _ in range(2)] == [200, 400]
+    assert [raw.ask(GET_USERS, header).status for _unused in range(2)] == [200, 400]
     numeric = stamp(device, 0).replace("Z", "+00:00")
     assert raw.ask(GET_USERS, token("admin", "12345", numeric)).status == 400
     assert Raw(make()).ask(GET_USERS, token("admin", "12345", numeric)).status == 200, "others take it"
@@ -141,7 +141,7 @@ def test_levels(model: str, status: int) -> None:
 
 def test_lockout_is_per_source_address_and_also_refuses_the_right_password() -> None:
     device = make(lockout_attempts=3, lockout_seconds=60)
-    for _ in range(3):
+    for _unused in range(3):
         Raw(device, password="wrong").call(GET_USERS)
     assert Raw(device).call(GET_USERS).status == 401
     assert device.log[-1].login == "locked"
@@ -150,10 +150,10 @@ def test_lockout_is_per_source_address_and_also_refuses_the_right_password() -> 
 
 def test_lockout_ends_and_a_success_clears_the_count() -> None:
     device = make(lockout_attempts=2, lockout_seconds=0.05)
-    for _ in range(3):  # never two failures in a row
+    for _unused in range(3):  # never two failures in a row
         Raw(device, password="wrong").call(GET_USERS)
         assert Raw(device).call(GET_USERS).status == 200
-    for _ in range(2):
+    for _unused in range(2):
         Raw(device, password="wrong").call(GET_USERS)
     assert device.lockout.is_locked("127.0.0.1")
     device.lockout._until["127.0.0.1"] -= 1

@@ -151,7 +151,7 @@ def test_crypt_known_answers() -> None:
 # -- sessions ----------------------------------------------------------------------------------------------------------
 def test_each_call_renews_the_session_and_silence_ends_it() -> None:
     client = Client().login()
-    for _ in range(3):
+    for _unused in range(3):
         client.clock.seconds += 200
         assert client.call("uci", "changes")[0] == 0
     client.clock.seconds += 301
@@ -327,7 +327,7 @@ def fault_h22_denied() -> None:
 
 def fault_h23() -> None:
     client = on("H23")
-    statuses = [client.post([]) is not None and client.last.status for _ in range(3)]
+    statuses = [client.post([]) is not None and client.last.status for _unused in range(3)]
     assert statuses[:2] == [200, 200] and client.last.status == 503
 
 

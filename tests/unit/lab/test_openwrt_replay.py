@@ -325,7 +325,7 @@ def test_replay(name: str) -> None:
 def test_nothing_is_left_out() -> None:
     exchanges = [(name, i, e) for name in FILES for i, e in enumerate(load(name)["exchanges"])]
     assert len(FILES) == 11
-    assert sum("request" in e for _, _, e in exchanges) == EXCHANGES
+    assert sum("request" in e for _unused, _unused, e in exchanges) == EXCHANGES
     remarks = {(name[:2], i) for name, i, e in exchanges if "server_side" in e}
     assert len(remarks) == SERVER_SIDE
     assert remarks == set(SERVER)

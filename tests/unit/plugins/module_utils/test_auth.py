@@ -114,7 +114,7 @@ def test_username_token_vector():
 
 def test_username_token_is_new_each_time():
     now = datetime.datetime.now(datetime.UTC)
-    assert len({wsse_header("u", "p", now).findtext("UsernameToken/Nonce") for _ in range(20)}) == 20
+    assert len({wsse_header("u", "p", now).findtext("UsernameToken/Nonce") for _unused in range(20)}) == 20
 
 
 # -- which challenge ---------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def test_names_are_quoted():
 def test_nonce_is_used_again_with_rising_count():
     auth = Digest("u", "p")
     auth.challenged(refused(MD5))
-    assert [sent(auth)["nc"] for _ in range(3)] == ["00000001", "00000002", "00000003"]
+    assert [sent(auth)["nc"] for _unused in range(3)] == ["00000001", "00000002", "00000003"]
 
 
 def test_second_refusal_is_final():

@@ -38,7 +38,7 @@ def silent_port():
     with socket.socket() as full, contextlib.ExitStack() as stack:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        for _ in range(4):
+        for _unused in range(4):
             sock = stack.enter_context(socket.socket())
             sock.setblocking(False)
             sock.connect_ex(full.getsockname())
@@ -114,7 +114,7 @@ def test_no_route_and_unknown_names_prove_nothing():
 
 def test_many_ports_need_no_more_time_than_one():
     with contextlib.ExitStack() as stack:
-        listed = [stack.enter_context(closed_port()) for _ in range(200)]
+        listed = [stack.enter_context(closed_port()) for _unused in range(200)]
         begin = time.process_time()
         assert look(telnet=listed)["services", "telnet", "open"].value is False
         assert time.process_time() - begin < 0.3

@@ -96,7 +96,7 @@ def test_chunked_and_until_close_and_compressed():
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     with answering(chunked) as server:
         device = transport(server.port)
-        assert [device.request("GET", "/").body for _ in range(2)] == [b"abcde"] * 2
+        assert [device.request("GET", "/").body for _unused in range(2)] == [b"abcde"] * 2
         assert server.connections == 1
     with answering(b"HTTP/1.0 200 OK\r\n\r\nuntil the end", close=True) as server:
         assert transport(server.port).request("GET", "/").body == b"until the end"
@@ -167,7 +167,7 @@ def test_long_body_does_not_poison_the_next_request():
 def test_line_break_behind_the_body_is_forgiven():
     with answering(http(b"abc") + b"\r\n") as server:
         device = transport(server.port)
-        assert [device.request("GET", "/").body for _ in range(2)] == [b"abc"] * 2
+        assert [device.request("GET", "/").body for _unused in range(2)] == [b"abc"] * 2
 
 
 @pytest.mark.parametrize("head", [b"Transfer-Encoding: chunked", b"Content-Length: 209715200", b"X: y"])
@@ -334,7 +334,7 @@ def test_no_connection_within_the_time():
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
-        waiting = [socket.socket() for _ in range(4)]
+        waiting = [socket.socket() for _unused in range(4)]
         for sock in waiting:
             sock.setblocking(False)
             sock.connect_ex(("127.0.0.1", port))
@@ -400,7 +400,7 @@ CHALLENGE = 'WWW-Authenticate: Digest realm="cam", nonce="abc", qop="auth"'
 def test_digest_is_asked_once_and_the_nonce_used_again():
     with answering(http(b"", "401 No", CHALLENGE), http(b"in")) as server:
         device = transport(server.port, auth=Digest("ops", "pw"))
-        assert [device.request("POST", "/x?q=1", body=b"b").status for _ in range(2)] == [200, 200]
+        assert [device.request("POST", "/x?q=1", body=b"b").status for _unused in range(2)] == [200, 200]
         assert [b"Authorization" in request for request in server.requests] == [False, True, True]
         assert b'uri="/x?q=1"' in server.requests[1] and b"nc=00000001" in server.requests[1]
         assert b"nc=00000002" in server.requests[2]
@@ -459,7 +459,7 @@ def test_verified_against_pem_text(tmp_path):
     server, pem = secure_server(tmp_path, "127.0.0.1")
     with server:
         device = transport(server.port, scheme="https", tls_verify=pem)
-        assert [device.request("GET", "/").body for _ in range(2)] == [b"secure"] * 2
+        assert [device.request("GET", "/").body for _unused in range(2)] == [b"secure"] * 2
         assert server.connections == 1
         seen = device.certificate()
         assert seen["trusted"] is True

@@ -147,6 +147,6 @@ def test_the_pointer_moves_in_one_step(tmp_path):
 
 
 def test_the_pointer_is_a_file_where_links_are_not_possible(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.os, "symlink", lambda *_a: (_ for _ in ()).throw(OSError(1, "not permitted")))
+    monkeypatch.setattr(files.os, "symlink", lambda *_a: (_unused for _unused in ()).throw(OSError(1, "not permitted")))
     files.point(str(tmp_path / "latest"), "run-1")
     assert (tmp_path / "latest").read_text() == "run-1\n"

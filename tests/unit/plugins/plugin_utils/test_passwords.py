@@ -49,7 +49,7 @@ def test_without_rules_it_is_long_and_easy_to_type() -> None:
 
 @pytest.mark.parametrize("rules", [{}, {"max_length": 12}, {"max_length": 9}])
 def test_every_class_that_devices_ask_for_is_present(rules: dict) -> None:
-    for _ in range(50):
+    for _unused in range(50):
         password, _bits = passwords.generate(rules)
         assert password[0] in string.ascii_letters
         for group in (string.ascii_lowercase, string.ascii_uppercase, string.digits, passwords.SYMBOLS):
@@ -77,4 +77,4 @@ def test_a_repeated_character_adds_no_strength() -> None:
 
 
 def test_no_two_are_alike() -> None:
-    assert len({passwords.generate({})[0] for _ in range(50)}) == 50
+    assert len({passwords.generate({})[0] for _unused in range(50)}) == 50

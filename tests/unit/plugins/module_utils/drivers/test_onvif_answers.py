@@ -275,7 +275,7 @@ def test_a_captured_fault_of_a_missing_profile() -> None:
 def test_any_mutation_ends_as_a_reading_or_an_error_of_ours(name: str, data: st.DataObject) -> None:
     body = bytearray(capture(FILES[name]))
     start = body.find(b"Body>")
-    for _ in range(data.draw(st.integers(1, 4))):
+    for _unused in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(start, len(body) - 1))
         kind = data.draw(st.sampled_from(("cut", "byte", "drop", "text")))
         if kind == "cut":

@@ -366,13 +366,13 @@ def test_an_expired_session_is_renewed_once_and_a_refusal_is_a_refusal(free):
 def test_a_busy_web_server_is_asked_again_for_readings_and_for_the_confirm(free):
     free.fault("router", "H23")  # every third request
     ctx = enter(free)
-    assert [hostname(ctx) for _ in range(4)] == ["OpenWrt"] * 4
+    assert [hostname(ctx) for _unused in range(4)] == ["OpenWrt"] * 4
     free.fault("router", "H23", False)
     for count in range(3):
         stage(ctx, "identity.hostname", f"kept-{count}", "system")
         UCI.apply(ctx, 20)
         free.fault("router", "H23")
-        for _ in range(count):  # so that the busy one is once the first, once the second, once the third from here
+        for _unused in range(count):  # so that the busy one is once the first, once the second, once the third from here
             ctx.transport.request("POST", "/ubus", body=b"{}", login=False)
         UCI.confirm(ctx)
         free.fault("router", "H23", False)
