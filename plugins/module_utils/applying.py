@@ -494,7 +494,7 @@ class Applier:
         """Apply with the device's own rollback armed; confirm only after reading back and a new login (H45)."""
         transaction = self.transactions[step.transaction]
         ctx = self.session.ctx
-        refused = {name: error for name, error in written.errors.items()}
+        refused = dict(written.errors)
         if not written.stored:
             for change in changes:
                 error = next((refused[name] for name in self._documents_of(change) if name in refused), None)
