@@ -41,6 +41,7 @@ class DeviceRun:
             device.folders["nwcs_secret_store"], device.site, device.name, vault, device.options["vault_id"]
         )
         self.sheet_dir = device.folders["nwcs_sheet_dir"]
+        self._loaded: tuple[dict[str, Any] | None, ...] = ()  # the sheet, once it was looked for
         self.start = time.monotonic()
         self.result: dict[str, Any] = {
             **results.empty_device(device.name, "ok"),
@@ -138,7 +139,10 @@ class DeviceRun:
         return self._finish()
 
     def _sheet(self) -> dict[str, Any] | None:
-        return sheets.load(self.sheet_dir, self.device.site, self.device.name)
+        """The sheet as it was when this job began: parsed once, it is the dearest file of a run."""
+        if not self._loaded:
+            self._loaded = (sheets.load(self.sheet_dir, self.device.site, self.device.name),)
+        return self._loaded[0]
 
     def _save(self, sheet: dict[str, Any]) -> None:
         path = sheets.path(self.sheet_dir, self.device.site, self.device.name)
