@@ -80,10 +80,14 @@ def _live(ctx: Any, names: Any) -> dict[str, uci.Tree]:
     """The packages as our session sees them (with what it has staged)."""
     names = list(names)
     replies = ctx.ubus.batch([Call("uci", "get", {"config": name}) for name in names])
-    return {
-        name: uci.parse(name, (_expect(ctx, reply, f"uci.get {name}").data or {}).get("values"))
-        for name, reply in zip(names, replies, strict=True)
-    }
+    return {name: _package(ctx, name, reply) for name, reply in zip(names, replies, strict=True)}
+
+
+def _package(ctx: Any, name: str, reply: Reply) -> uci.Tree:
+    data = _expect(ctx, reply, f"uci.get {name}").data or {}
+    if not isinstance(data, dict):
+        raise BadAnswer(f"{ctx.ubus.name}: uci.get {name}: the answer has another shape.")
+    return uci.parse(name, data.get("values"))
 
 
 def _differs(one: dict[str, uci.Tree], other: dict[str, uci.Tree]) -> list[str]:
