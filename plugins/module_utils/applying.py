@@ -28,6 +28,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Stored,
     secret_name,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     Busy,
     DeviceError,
@@ -44,7 +45,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
     patterns_for,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase, Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase
 
 SETTLE = (0.0, 0.3, 1.0)  # seconds between the readings after a store
 ROLLBACK_SECONDS = 60  # the device's own rollback, where it has one

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings, zones
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, NOT_OFFERED, VALUE, Key, Reading
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 
 # What "the switch does not exist on this model" satisfies (DESIGN 3: not_offered means off).
 _OFF_WORDS = ("off", "none")

@@ -25,9 +25,10 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Reading,
     secret_name,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.reading import Readings, fitting, patterns_for, plain
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase, Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase
 
 MANAGED = "managed"  # the wanted "value" of a password: one that we made, stored and proved
 

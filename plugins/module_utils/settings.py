@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import difflib
 import enum
-import ipaddress
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import zones
+from ansible_collections.nwcs.hardening.plugins.module_utils import normal
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Key
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 
@@ -290,151 +289,9 @@ def nearest(text: str) -> str:
     return f"Did you mean {close[0]!r}?" if close else "See docs/settings.md for all keys."
 
 
-# -- normalisers: may run twice without harm ---------------------------------------------------------------------------
-_TRUE = {"1", "on", "yes", "true", "enabled"}
-_FALSE = {"0", "off", "no", "false", "disabled"}
-
-
-def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise ValueError("expected true or false")  # H13: "banana" must never become a value
-
-
-def _int(value: Any) -> int:
-    if isinstance(value, bool):
-        raise ValueError("expected a whole number")
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,18}\s*", value):
-        return int(value)
-    raise ValueError("expected a whole number")
-
-
-def _str(value: Any) -> str:
-    if isinstance(value, (dict, list, bool)) or value is None:
-        raise ValueError("expected text")
-    return str(value)
-
-
-def _host(value: Any) -> str:
-    return _str(value).strip().rstrip(".").lower()
-
-
-def _address(value: Any) -> str:
-    """10.0.0.1/32 is 10.0.0.1; a network keeps its prefix with the host bits cleared; names stay names."""
-    text = _host(value)
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return text
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
-
-
-def _interface(value: Any) -> str:
-    """An address with its prefix: 192.168.1.1/24 (the host bits stay)."""
-    text = _host(value)
-    try:
-        return str(ipaddress.ip_interface(text))
-    except ValueError:
-        return text
-
-
-def _mac(value: Any) -> str:
-    digits = re.sub(r"[^0-9a-fA-F]", "", _str(value))  # dashes, dots, none (H15)
-    if len(digits) != 12:
-        return _str(value).strip().lower()
-    return ":".join(digits[i : i + 2] for i in range(0, 12, 2)).lower()
-
-
-def _log_server(value: Any) -> str:
-    """host, host:port or proto://host:port in full: udp://192.0.2.10:514. IPv6 addresses stand in brackets."""
-    text = _host(value)
-    protocol, mark, place = text.partition("://")
-    protocol, place = (protocol, place) if mark else ("udp", text)
-    if place.count(":") > 1 and not place.startswith("["):
-        place = f"[{place}]"
-    if not re.search(r":\d{1,5}$", place):
-        place += ":514"
-    return f"{protocol}://{place}"
-
-
-_SPECIAL = {
-    "log_server": _log_server,
-    "": _str, "text": _str, "host": _host, "address": _address, "interface": _interface, "mac": _mac,
-    "zone": lambda value: zones.canonical(_str(value)),
-}  # fmt: skip
-
-
-def _map(setting: Setting, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"expected a map with {', '.join(setting.fields)}")
-    unknown = sorted(set(value) - set(setting.fields))
-    if unknown:
-        raise ValueError(f"unknown field {unknown[0]!r}; known: {', '.join(setting.fields)}")
-    result: dict[str, Any] = {}
-    for name in setting.fields:
-        if name not in value or value[name] in (None, "", []):
-            continue
-        member = value[name]
-        if name in ("port", "to_port"):
-            member = _str(member).strip().replace(":", "-")
-        elif name == "ports":
-            member = sorted({_str(m).strip().replace(":", "-") for m in _listed(member)})
-        elif name == "sources":
-            member = sorted({_address(m) for m in _listed(member)})
-        elif name == "mac":
-            member = _mac(member)
-        elif name in ("to", "address"):
-            member = _address(member)
-        else:
-            member = _str(member)
-        result[name] = member
-    return result
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _list(setting: Setting, value: Any) -> list[Any]:
-    members = _listed(value)
-    if setting.of == "map":
-        result: list[Any] = [_map(setting, member) for member in members]
-    elif setting.of == "int":
-        result = [_int(member) for member in members]
-    else:
-        special = _SPECIAL[setting.normal]
-        result = [special(member) for member in members]
-    if setting.ordered:
-        return list({json.dumps(m, sort_keys=True): m for m in result}.values())
-    return [m for _text, m in sorted({json.dumps(m, sort_keys=True): m for m in result}.items())]
-
-
 def normalise(key: Key, value: Any) -> Any:
-    """`value` in the one form of its setting. ValueError says what was expected. ABSENT stays ABSENT."""
-    setting = setting_of(key)
-    if value is ABSENT:
-        return ABSENT
-    if setting.type == "bool":
-        return _bool(value)
-    if setting.type == "int":
-        return _int(value)
-    if setting.type == "enum":
-        word = _str(value).strip().lower()
-        if word not in setting.choices:
-            raise ValueError(f"expected one of {', '.join(setting.choices)}")
-        return word
-    if setting.type == "list":
-        return _list(setting, value)
-    if setting.type == "map":
-        return _map(setting, value)
-    return _SPECIAL[setting.normal](value)
+    """`value` in the one form of its setting (normal.py). ValueError says what was expected. ABSENT stays ABSENT."""
+    return ABSENT if value is ABSENT else normal.value_of(setting_of(key), value)
 
 
 # -- what moves together -----------------------------------------------------------------------------------------------
@@ -475,63 +332,3 @@ def phase_of(key: Key, old: Any, new: Any) -> Phase:
             return Phase.TRANSPORT if key[1] == "https" else Phase.OPEN
         return Phase.PATH if key[1] in _WAYS_IN else Phase.CLOSE
     return setting.phase
-
-
-# -- what is wanted ----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Want:
-    """A wanted value. mode: strict (exactly this) or at_least (a list may hold more). ABSENT: the item must not be."""
-
-    value: Any
-    mode: str = "strict"
-    origin: str = field(default="", compare=False)  # "profile a", "design of cam-07": for the parameter sheet
-
-
-def parse_design(design: Any, origin: str = "nwcs_design") -> dict[Key, Want]:
-    """Flatten a design (nested maps, or dotted keys) into {key: Want}.
-
-    `accounts: {guest: absent}` wants an item away. A list may be given as {at_least: [...]} or {strict: [...]}.
-    InputError names the origin, the key, and the nearest known one.
-    """
-    wanted: dict[Key, Want] = {}
-
-    def leaf(key: Key, value: Any) -> None:
-        setting = setting_of(key)
-        if key[0] == "accounts" and "*" in key:
-            raise InputError(f"{origin}: accounts are named one by one, '*' is not possible.")
-        mode = "strict"
-        if setting.type == "list" and isinstance(value, Mapping) and set(value) <= {"at_least", "strict"} and value:
-            mode, value = next(iter(value.items()))
-        if setting.observed:
-            raise InputError(f"{origin}: {key_text(key)} is observed on the device and cannot be set.")
-        if setting.secret:
-            raise InputError(f"{origin}: {key_text(key)}: a password never stands in a design.",
-                             "Give it in nwcs_passwords (encrypted), or let the toolkit generate it.")  # fmt: skip
-        try:
-            wanted[key] = Want(normalise(key, value), mode, origin)
-        except ValueError as error:
-            raise InputError(f"{origin}: {key_text(key)}: {error}, got {value!r}.") from None
-        if setting.normal == "port" and not all(0 < port < 65536 for port in wanted[key].value):
-            raise InputError(f"{origin}: {key_text(key)}: a port is 1 to 65535, got {value!r}.")
-
-    def walk(prefix: Key, value: Any) -> None:
-        if prefix and pattern_of(prefix):
-            leaf(prefix, value)
-            return
-        if value == "absent" and len(prefix) == 2 and any(p[0] == prefix[0] and "*" in p for p in SETTINGS):
-            first = next(p for p in SETTINGS if p[0] == prefix[0] and p[1] == "*")
-            wanted[(prefix[0], prefix[1], first[2])] = Want(ABSENT, "strict", origin)
-            return
-        if not isinstance(value, Mapping):
-            raise InputError(f"{origin}: unknown setting {'.'.join(prefix)!r}.", nearest(".".join(prefix)))
-        for name, inner in value.items():
-            text = str(name)
-            dotted = not prefix and "." in text
-            walk(parse_key(text) if dotted else (*prefix, text), inner)
-
-    if design in (None, ""):
-        return {}
-    if not isinstance(design, Mapping):
-        raise InputError(f"{origin}: expected a map of settings, got {type(design).__name__}.")
-    walk((), design)
-    return wanted

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Key
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want, parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Want
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 
 KINDS = {"onvif": "camera", "openwrt": "router"}  # what a family usually is; nwcs_kind says otherwise
@@ -327,8 +326,8 @@ def wanted(device: Device) -> dict[Key, Want]:
     for letter in letters:
         for entry in shipped()["profiles"].get(letter) or ():
             if not entry.get("kinds") or device.kind in entry["kinds"]:
-                result.update(settings.parse_design(entry["settings"], f"profile {letter}"))
-    design = settings.parse_design(device.options["design"], f"{device.name}: nwcs_design")
+                result.update(parse_design(entry["settings"], f"profile {letter}"))
+    design = parse_design(device.options["design"], f"{device.name}: nwcs_design")
     for key in design:  # an item that the design removes, or defines, replaces what defaults said of its parts
         if len(key) == 3 and key[0] == "accounts":
             result = {k: w for k, w in result.items() if k[:2] != key[:2]}

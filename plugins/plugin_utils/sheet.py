@@ -34,8 +34,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Key,
     Reading,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError, StateError
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Want
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 
 SCHEMA = 1
@@ -303,7 +303,7 @@ def _remember(sheet: dict[str, Any], part: Mapping[str, Any], job: str, what: st
 
 
 def wants(sheet: Mapping[str, Any]) -> dict[Key, Want]:
-    """The wanted column as settings.Want."""
+    """The wanted column as design.Want."""
     return {
         settings.parse_key(text): Want(ABSENT if entry.get("absent") else entry["value"], entry.get("mode", "strict"),
                                        entry.get("origin", ""))

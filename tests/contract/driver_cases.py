@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.nwcs.hardening.lab.device import LogEntry
 from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils import applying, compare, jobs, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import want_to_plain
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
 
@@ -241,7 +242,7 @@ class Rig:
         return self.read(**more)["snapshot"]["readings"]
 
     def plan(self, design: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        wanted = {settings.key_text(key): want_to_plain(want) for key, want in settings.parse_design(design).items()}
+        wanted = {settings.key_text(key): want_to_plain(want) for key, want in parse_design(design).items()}
         return jobs.plan(self.spec(**more), wanted, self.memory)
 
     def apply(self, plan: Mapping[str, Any], hook: Any = None, **more: Any) -> dict[str, Any]:

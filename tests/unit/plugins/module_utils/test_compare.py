@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Reading
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 
 SOURCES = ("access", "sources")
 DNS = ("network", "dns_servers")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want, parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase, Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase
 
 ROOT = Path(__file__).resolve().parents[4]
 CONCRETE = st.builds(
@@ -105,11 +106,11 @@ def test_normalise(key, value, expected):
 @pytest.mark.parametrize("port", [0, 65536, -1])
 def test_a_wanted_port_is_a_port(port):
     with pytest.raises(InputError, match="1 to 65535"):
-        settings.parse_design({"services": {"http": {"ports": [80, port]}}})
+        parse_design({"services": {"http": {"ports": [80, port]}}})
 
 
 def test_design_is_flattened_with_modes_and_absence():
-    wanted = settings.parse_design(
+    wanted = parse_design(
         {
             "services": {"telnet": {"enabled": "no"}},
             "accounts": {"guest": "absent", "a.b": {"role": "Viewer"}, "anonymous_view": False},
@@ -141,7 +142,7 @@ def test_design_is_flattened_with_modes_and_absence():
 )
 def test_a_wrong_design_says_what_and_where(design, words):
     with pytest.raises(InputError) as error:
-        settings.parse_design(design, "design of cam-07")
+        parse_design(design, "design of cam-07")
     assert "design of cam-07" in str(error.value) or "unknown setting" in str(error.value)
     for word in words:
         assert word in str(error.value)
@@ -149,7 +150,7 @@ def test_a_wrong_design_says_what_and_where(design, words):
 
 def test_a_password_in_a_design_is_not_repeated():
     with pytest.raises(InputError) as error:
-        settings.parse_design({"accounts": {"ops": {"password": "Rec0gnisable"}}})
+        parse_design({"accounts": {"ops": {"password": "Rec0gnisable"}}})
     assert "Rec0gnisable" not in str(error.value)
 
 

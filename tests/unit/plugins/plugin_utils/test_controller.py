@@ -117,7 +117,13 @@ def test_a_password_whose_fate_is_unknown_stays_pending_and_is_tried_first(site:
 def test_a_job_that_dies_leaves_the_pending_password(site: Site) -> None:
     plan = planned(change(OWN, "managed", 1), **NEED)
     work = site.run(plan)
-    work.send = lambda job: site._answer(job) if job["what"] == "plan" else (_unused for _unused in ()).throw(KeyboardInterrupt)
+
+    def send(job: dict[str, Any]) -> dict[str, Any]:
+        if job["what"] == "apply":
+            raise KeyboardInterrupt
+        return site._answer(job)
+
+    work.send = send
     with pytest.raises(KeyboardInterrupt):
         work.harden()
     assert site.store().value("accounts.admin", "pending")

@@ -15,8 +15,8 @@ from nwcs_snapshots import HOSTILE, snapshot, unknown, value
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, StateError
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Want
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, sheet
 
 TELNET = ("services", "telnet", "enabled")

@@ -372,7 +372,7 @@ def test_a_busy_web_server_is_asked_again_for_readings_and_for_the_confirm(free)
         stage(ctx, "identity.hostname", f"kept-{count}", "system")
         UCI.apply(ctx, 20)
         free.fault("router", "H23")
-        for _unused in range(count):  # so that the busy one is once the first, once the second, once the third from here
+        for _unused in range(count):  # so that the busy answer is the first, the second, the third from here
             ctx.transport.request("POST", "/ubus", body=b"{}", login=False)
         UCI.confirm(ctx)
         free.fault("router", "H23", False)
