@@ -23,6 +23,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.design import parse
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import want_to_plain
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
 
+REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")  # as the controller does
 LIMITS = {"connect_seconds": 1.0, "read_seconds": 1.0, "total_seconds": 3.0}
 NEW_PASSWORD = "N3w-Passw0rd-%d"
 
@@ -257,7 +258,7 @@ class Rig:
         outcomes = plan["outcomes"] | result["outcomes"]
         for change in plan["changes"]:
             said = outcomes[change["key"]]
-            if said["outcome"] in ("failed", "pending_restart"):
+            if said["outcome"] in REMEMBERED and result["error"] is None:
                 self.memory[change["key"]] = {
                     "wanted": compare.digest(change["new"]),
                     "firmware": plan["snapshot"]["identity"]["firmware"], "outcome": said["outcome"],
