@@ -216,6 +216,7 @@ class DeviceRun:
         """Secrets first into the store, then to the device; promoted when proven (H43)."""
         new = self._new_secrets(planned)
         self.store.prepare(new, f"{self.job} {run.RUN}")
+        self.state.remember(login=None)  # from here on only a login can tell which password is in force
         secrets = {name: self._known_secret(name) for name in self._names(planned)}
         spec = {**spec, "secrets": {name: value for name, value in secrets.items() if value is not None}}
         lock = planned["lock_rules"].get("seconds")
@@ -225,6 +226,7 @@ class DeviceRun:
         unused = [name for name in new if name not in applied["sent"] and name not in applied["proved"]]
         if applied["error"] is None:
             self.store.drop_pending(unused)
+            self._remember_login(applied["login"].get("label"))
         self.result["requests"] += applied["requests"]
         self.result["writes"] += applied["writes"]
         return applied
@@ -303,8 +305,20 @@ class DeviceRun:
                 found.append({"username": own, "password": password, "label": label})
         if self.device.username and self.device.password is not None and all(c["label"] == "pending" for c in found):
             found.append({"username": self.device.username, "password": self.device.password, "label": "bootstrap"})
+        # A pending password that was not taken stays known, and is not tried before the one that works (H62).
+        last = self.state.memory().get("login")
+        found.sort(key=lambda credential: credential["label"] != last)
         self._check_not_refused(found)
         return found
+
+    def _remember_login(self, label: str | None) -> None:
+        """Which of several passwords is in force, as long as one is pending."""
+        if self._own_pending() and label != "pending" and not self.check:
+            self.state.remember(login=label)
+
+    def _own_pending(self) -> bool:
+        own = self.device.own_account
+        return bool(own) and any(label == "pending" for label, _p in self.store.candidates(secret_name(own)))
 
     def _check_not_refused(self, credentials: list[dict[str, str]]) -> None:
         if credentials and not self.device.spec["retry"] and self.state.refused_any():
@@ -332,6 +346,7 @@ class DeviceRun:
         self.result["way"] = snapshot["way"]
         self.result["notes"] += snapshot["notes"]
         self.result["requests"] += answer["requests"]
+        self._remember_login(answer.get("login"))
 
     def _outcomes(self, outcomes: Mapping[str, Any]) -> None:
         self.result["outcomes"] = [outcomes[key] for key in sorted(outcomes)]
