@@ -34,7 +34,7 @@ TEXT_FIELDS = ("message", "advice", "why", "proof")
 OPTIONS: dict[str, dict[str, Any]] = {
     "device_info": {},
     "device_settings": {"settings": {"type": "dict"}},
-    "parameter_sheet": {"snapshot": {"type": "str"}},
+    "parameter_sheet": {"accept": {"type": "bool"}, "snapshot": {"type": "str"}},
     "drift": {"snapshot": {"type": "str"}},
     "run_report": {"fail": {"type": "bool"}},
 }
@@ -58,6 +58,8 @@ class ActionModule(ActionBase):
         self._job = str(self._get("nwcs_job", None) or name)
         if name == "run_report":
             return self._report()
+        if "gateways" in (self._vars.get("group_names") or ()):
+            return {"skipped": True, "skip_reason": "A host of the group gateways is a way to devices, not a device."}
         return self._device(name)
 
     # -- one device ----------------------------------------------------------------------------------------------------
@@ -99,13 +101,15 @@ class ActionModule(ActionBase):
             return work.harden()
         snapshot = self._options.get("snapshot")
         if name == "parameter_sheet":
-            return work.keep_snapshot(snapshot) if snapshot else work.record()
+            accept = self._options.get("accept") or self._get("nwcs_accept", False)
+            accept = inventory.flag(self._host, "nwcs_accept", accept)
+            return work.keep_snapshot(snapshot) if snapshot else work.record(accept)
         return work.compare_snapshot(snapshot) if snapshot else work.drift()
 
     def _work(self) -> controller.DeviceRun:
         names = [name for name in self._vars if isinstance(name, str)]
         device = inventory.describe(
-            self._host, self._get, names, self._vars.get("hostvars") or {}, self._inventory_dir()
+            self._host, self._get, names, self._vars.get("hostvars") or {}, self._inventory_dir(), self._base_dir()
         )
         if self._options.get("settings"):
             device.options["design"] = self._options["settings"]
@@ -131,7 +135,8 @@ class ActionModule(ActionBase):
     # -- the report ----------------------------------------------------------------------------------------------------
     def _report(self) -> dict[str, Any]:
         folder = run.folder(self._report_dir(), self._job)
-        hosts = [str(host) for host in self._vars.get("ansible_play_hosts_all") or []]
+        gateways = (self._vars.get("groups") or {}).get("gateways") or ()
+        hosts = [str(host) for host in self._vars.get("ansible_play_hosts_all") or [] if host not in gateways]
         files.write_json(
             os.path.join(folder, "run.json"),
             {
@@ -176,9 +181,16 @@ class ActionModule(ActionBase):
     def _inventory_dir(self) -> str:
         return str(self._vars.get("inventory_dir") or os.getcwd())
 
+    def _base_dir(self) -> str:
+        """Where our folders lie by default: beside the inventory. A folder given with -i is read whole by Ansible, so
+        nothing of ours may lie in it."""
+        folder = self._inventory_dir()
+        sources = [os.path.realpath(str(source)) for source in self._vars.get("ansible_inventory_sources") or ()]
+        return os.path.dirname(os.path.realpath(folder)) if os.path.realpath(folder) in sources else folder
+
     def _report_dir(self) -> str:
         named = self._get("nwcs_report_dir", None)
-        return os.path.normpath(str(named or os.path.join(self._inventory_dir(), "reports")))
+        return os.path.normpath(str(named or os.path.join(self._base_dir(), "reports")))
 
     def _language(self) -> str:
         language = self._get("nwcs_language", "en")

@@ -185,7 +185,7 @@ class Planner:
                         "old": None,
                         "new": role.value,
                         "severity": "high" if role.value == "administrator" else "medium",
-                        "args": {"name": name, "role": role.value},
+                        "args": {"item": name, "role": role.value},
                         "explained": None,
                     }
                 )

@@ -11,9 +11,14 @@ short_description: Record what a network device holds
 version_added: 0.1.0
 description:
   - Reads the device and writes its parameter sheet when there is none.
-  - An accepted baseline is never replaced. What differs from it is kept beside it and reported.
+  - An accepted baseline is never replaced without O(accept). What differs from it is kept beside it and reported.
   - With O(snapshot) a snapshot for a maintenance is kept instead.
 options:
+  accept:
+    description:
+      - Take what is found as the new baseline, after a person has looked at what differs. The default is the variable
+        C(nwcs_accept), which is false.
+    type: bool
   snapshot:
     description: Name of a maintenance snapshot to keep instead of writing the sheet.
     type: str
@@ -60,7 +65,7 @@ findings:
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.gateway import run_module
 
-ARGUMENTS = {"snapshot": {"type": "str"}}
+ARGUMENTS = {"accept": {"type": "bool"}, "snapshot": {"type": "str"}}
 
 
 def main() -> None:

@@ -57,13 +57,13 @@ class DeviceRun:
         """Read the device; nothing is recorded."""
         return self._run(lambda: None)
 
-    def record(self) -> dict[str, Any]:
-        """Write the sheet when there is none; else say what differs from the accepted baseline."""
+    def record(self, accept: bool = False) -> dict[str, Any]:
+        """Write the sheet when there is none; else say what differs from the accepted baseline, or accept it."""
 
         def work() -> None:
             sheet, found = sheets.record(
                 self._sheet(), self.snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated,
-                wanted=inventory.wanted(self.device),
+                wanted=inventory.wanted(self.device), accept=accept,
             )  # fmt: skip
             self.result["findings"] += found
             self._save(sheet)
@@ -177,7 +177,7 @@ class DeviceRun:
         if self.check or not planned["changes"]:
             self._outcomes(outcomes)
             if not self.check:
-                self._record(sheet, planned["snapshot"], wanted, outcomes)
+                self._record(sheet, planned["snapshot"], wanted, outcomes, {})
             return
         if sheet is None:
             sheet = sheets.first_contact(planned["snapshot"], self.device.site, self.device.simulated, self.job)
@@ -192,7 +192,7 @@ class DeviceRun:
             self.result["notes"].append(note)
         if applied["snapshot"] is not None:
             self.result["way"] = applied["way"]
-            self._record(sheet, applied["snapshot"], wanted, outcomes)
+            self._record(sheet, applied["snapshot"], wanted, outcomes, planned["snapshot"]["documents"])
         if applied["error"]:
             raise _error(applied["error"])
 
@@ -253,12 +253,19 @@ class DeviceRun:
     def _known_secret(self, name: str) -> str | None:
         return self.store.value(name, "pending") or self.store.value(name)
 
-    def _record(self, sheet: Any, snapshot: Mapping[str, Any], wanted: Any, outcomes: Mapping[str, Any]) -> None:
+    def _record(
+        self,
+        sheet: Any,
+        snapshot: Mapping[str, Any],
+        wanted: Any,
+        outcomes: Mapping[str, Any],
+        before: Mapping[str, Any],
+    ) -> None:
         proven = [key for key, line in outcomes.items() if line["outcome"] == "changed"]
         pending = {k: line["wanted"] for k, line in outcomes.items() if line["outcome"] == "pending_restart"}
         sheet, found = sheets.record(
             sheet, snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated, wanted=wanted,
-            proven=proven, pending=pending,
+            proven=proven, pending=pending, before=before,
         )  # fmt: skip
         self.result["findings"] += found
         self._save(sheet)

@@ -48,6 +48,7 @@ VARIABLES = {
     "nwcs_clock_tolerance": "seconds a clock may be wrong",
     "nwcs_restart": "true allows harden to restart a device that needs it",
     "nwcs_retry": "true writes again what did not take last time",
+    "nwcs_accept": "true lets record.yml take what it finds as the new baseline",
     "nwcs_forget_way": "true starts again from the inventory's scheme and port",
     "nwcs_sheet_dir": "folder of the parameter sheets",
     "nwcs_report_dir": "folder of the reports",
@@ -100,8 +101,13 @@ def check_names(names: list[str], host: str) -> None:
             raise InputError(f"{host}: the inventory variable {name!r} is not known.", hint)
 
 
-def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any], inventory_dir: str) -> Device:
-    """The Device of an inventory host. `get(name, default)` gives a templated variable."""
+def describe(
+    host: str, get: Get, names: list[str], hostvars: Mapping[str, Any], inventory_dir: str, base_dir: str = ""
+) -> Device:
+    """The Device of an inventory host. `get(name, default)` gives a templated variable.
+
+    Files that the inventory names are looked for in `inventory_dir`; our own folders lie in `base_dir` by default.
+    """
     check_names(names, host)
     family = get("nwcs_family", None)
     families = list(family) if isinstance(family, (list, tuple)) else [family]
@@ -120,7 +126,7 @@ def describe(host: str, get: Get, names: list[str], hostvars: Mapping[str, Any],
     username = str(get("nwcs_username", "") or "")
     password = _secret(host, "nwcs_password", get("nwcs_password", None))
     folders = {
-        name: os.path.normpath(str(get(name, None) or os.path.join(inventory_dir, default)))
+        name: os.path.normpath(str(get(name, None) or os.path.join(base_dir or inventory_dir, default)))
         for name, default in (
             ("nwcs_sheet_dir", "parameter_sheets"),
             ("nwcs_report_dir", "reports"),

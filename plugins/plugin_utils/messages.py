@@ -227,7 +227,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "report.what": ("What", "内容"),
     "report.explanation": ("Explanation", "説明"),
     "report.notes": ("Notes", "備考"),
-    "report.sheet": ("Parameter sheet", "パラメータシート"),
+    "report.sheet": ("Parameter sheet", "パラメーターシート"),
     "report.rows": ("Guideline rows", "ガイドライン項目"),
     "report.rows_note": (
         "Settings of this run by the guideline rows that rest on them. This is not a compliance assessment.",

@@ -242,6 +242,7 @@ def record(
     wanted: Mapping[Key, Want] | None = None,
     proven: Iterable[str] = (),
     pending: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
     accept: bool = False,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Record a snapshot. Returns (sheet, findings: what differs from the accepted baseline and was not taken over).
@@ -250,6 +251,8 @@ def record(
     proved, with the other keys of their item) go into the baseline; anything else that differs stays a finding and is
     kept in `observed` until `accept`. So an account that an intruder made is not accepted by hardening again.
     pending   {key text: wanted value} that shows only after a restart
+    before    `documents` of the snapshot from before this run wrote: a document that was as in the baseline then, and
+              is not now, was changed by our own writes
     """
     from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift
 
@@ -273,6 +276,9 @@ def record(
         keys = [settings.parse_key(clean(text)) for text in (*proven, *arrived, *waiting)]
         if keys:
             _take_over(sheet["recorded"], part, keys)
+            for name, digest in (before or {}).items():
+                if sheet["recorded"]["documents"].get(name) == digest and name in part["documents"]:
+                    sheet["recorded"]["documents"][name] = part["documents"][name]
         found = [f for f in drift.findings(sheet, snapshot) if drift.is_drift(f)]
         if found or sheet["observed"]:
             _remember(sheet, part, job, "differs" if found else "same again")

@@ -120,7 +120,7 @@ def test_what_is_so_by_now_is_ok_whatever_is_remembered(box: Box) -> None:  # no
 # -- accounts ----------------------------------------------------------------------------------------------------------
 def test_undeclared_accounts_are_reported_on_a_live_site(box: Box) -> None:  # noqa: F811
     result = plan({}, manage_accounts=True)
-    assert [f["args"]["name"] for f in result["findings"]] == ["guest"] and result["changes"] == []
+    assert [f["args"]["item"] for f in result["findings"]] == ["guest"] and result["changes"] == []
     assert said(result, 'accounts."admin".role') == "ok"
 
 

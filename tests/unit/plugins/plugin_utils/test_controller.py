@@ -241,3 +241,34 @@ def test_maintenance_compares_with_the_snapshot_and_with_the_sheet(site: Site) -
     assert ("service_on", "services.ssh.enabled") in {(f["kind"], f["key"]) for f in found}
     missing = site.run({**read, "snapshot": changed}, job="maintenance_after").compare_snapshot("other")
     assert "no snapshot 'other'" in missing["error"]["message"]
+
+
+def test_a_document_that_our_own_writes_changed_is_no_drift_afterwards(site: Site) -> None:
+    def with_digest(digest: str, **readings: Any) -> dict[str, Any]:
+        return {**snapshot(**readings), "documents": {"firewall": {"digest": digest}}}
+
+    key = "services.telnet.enabled"
+    site.run({"snapshot": with_digest("a"), "login": "current", "requests": 1}, job="record").record()
+    plan = {**planned(change(key, False)), "snapshot": with_digest("a")}
+    done = applied({key: "changed"}, snapshot=with_digest("b", **{key: False}))
+    assert site.run(plan, done).harden()["findings"] == []
+    read = {"snapshot": with_digest("b", **{key: False}), "login": "current", "requests": 1}
+    assert site.run(read, job="drift").drift()["findings"] == []
+    foreign = {"snapshot": with_digest("c", **{key: False}), "login": "current", "requests": 1}
+    assert [f["kind"] for f in site.run(foreign, job="drift").drift()["findings"]] == ["document_changed"]
+    # Changed by somebody else before our run: hardening does not accept it.
+    plan = {**planned(change(key, False)), "snapshot": with_digest("c")}
+    done = applied({key: "changed"}, snapshot=with_digest("d", **{key: False}))
+    assert [f["kind"] for f in site.run(plan, done).harden()["findings"]] == ["document_changed"]
+
+
+def test_only_accept_replaces_a_baseline(site: Site) -> None:
+    def read(value: bool) -> dict[str, Any]:
+        changed = snapshot(**{"services.telnet.enabled": value})
+        return {"snapshot": changed, "login": "current", "requests": 1}
+
+    site.run(read(False), job="record").record()
+    assert site.run(read(True), job="record").record()["findings"]
+    assert site.run(read(True), job="drift").drift()["findings"]
+    site.run(read(True), job="record").record(accept=True)
+    assert site.run(read(True), job="drift").drift()["findings"] == []
