@@ -49,6 +49,8 @@ clean() {
         ${PIP_CONFIG:+PIP_CONFIG_FILE="$PIP_CONFIG"} "$@"
 }
 
+python3 -c 'import socket; s = socket.socket(); s.bind(("127.77.0.11", 8080))' 2>/dev/null ||
+    fail "another demonstration runs on this computer (127.77.0): end it first, make demo-down"
 if [ -e "$pip_config" ]; then PIP_CONFIG=$pip_config; fi
 mkdir "$work/home"
 echo "== clone"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 import time
@@ -193,18 +192,18 @@ def wait(true: Callable[[], Any], seconds: float = 30.0) -> Any:
     return found
 
 
-def members(session: int) -> list[int]:
-    """Processes (no zombies) of a session that still live."""
+def processes(place: Workplace) -> list[int]:
+    """Processes (no zombies) that a run in `place` started and that still live. Ansible's workers leave the session and
+    the process group of their parent; what they keep is the environment, with a home that is this place's alone."""
+    mark = f"HOME={place.folder / 'home'}".encode()
     found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            if state != "Z" and mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
         except OSError:
             continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(entry))
     return found
 
 

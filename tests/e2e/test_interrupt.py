@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_box import SECONDS, Workplace, device_login, every_secret, members, wait
+from e2e_box import SECONDS, Workplace, device_login, every_secret, processes, wait
 
 from ansible_collections.nwcs.hardening.lab.device import Device, Request, Response
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
@@ -46,6 +46,12 @@ def passwords_of(device: Any) -> dict[str, str]:
     return {user["Username"]: user["Password"] for user in device.state["users"]}
 
 
+def kill_all(place: Workplace) -> None:
+    for process in processes(place):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
 # Where it is cut: the password, the first harmless write, the closing of HTTP.
 @pytest.mark.parametrize(
     ("operation", "how"),
@@ -65,13 +71,17 @@ def test_harden_cut_in_the_middle(tmp_path: Path, loopback_network: str, operati
         process = place.start(place.command("harden"))
         try:
             assert slow.reached.wait(SECONDS)
-            os.killpg(process.pid, how)
+            assert len(processes(place)) >= 2  # ansible-playbook and a worker
+            if how is signal.SIGINT:
+                os.killpg(process.pid, how)  # as the terminal does it
+            else:
+                kill_all(place)  # as when the power fails
             out, err = process.communicate(timeout=SECONDS)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+            kill_all(place) if process.poll() is None else None
         assert process.returncode != 0
-        wait(lambda: not members(process.pid), 20)  # nobody of its session is left
+        assert how is signal.SIGKILL or "interrupted" in (out + err).lower()
+        wait(lambda: not processes(place), 20)  # nobody is left
         assert "Traceback" not in out + err
 
         # The password that is in force is known: the factory's, or one in the store.
@@ -118,8 +128,7 @@ def test_two_runs_at_once(tmp_path: Path, loopback_network: str) -> None:
             first.communicate(timeout=SECONDS)
         finally:
             hold.set()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(first.pid, signal.SIGKILL) if first.poll() is None else None
+            kill_all(place) if first.poll() is None else None
     assert second.code != 0
     assert second.device("cam")["error"]["code"] == "locked" or "process" in second.device("cam")["error"]["message"]
     assert second.device("cam")["writes"] == 0
