@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
-from ansible_collections.nwcs.hardening.plugins.module_utils.applying import Applier, side_effects
+from ansible_collections.nwcs.hardening.plugins.module_utils.applying import Applier
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, InputError, NwcsError
+from ansible_collections.nwcs.hardening.plugins.module_utils.judging import side_effects
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
     Change,
     Planner,

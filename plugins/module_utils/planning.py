@@ -383,6 +383,11 @@ def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]
         "lock_rules": {"attempts": lock.attempts, "seconds": lock.seconds, "source": lock.source},
         "credential": {"username": planner.session.credential.username, "label": planner.session.credential.label},
         "clear_text": planner.session.way["scheme"] == "http",
+        "https_ways": [
+            {"scheme": "https", "port": endpoint.port}
+            for endpoint in driver.endpoints(ctx, planner.trees)
+            if endpoint.scheme == "https" or (endpoint.scheme == "tcp" and endpoint.service == "https")
+        ],
     }
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.nwcs.hardening.lab.device import LogEntry
 from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
-from ansible_collections.nwcs.hardening.plugins.module_utils import applying, compare, jobs, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, jobs, judging, proving, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import want_to_plain
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
@@ -188,9 +188,9 @@ CHARACTERS = {
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine's pauses, short: simulated devices are quick. Import it into every file of the suite."""
-    monkeypatch.setattr(applying, "SETTLE", (0.0, 0.1, 0.25))
-    monkeypatch.setattr(applying, "POLL_SECONDS", 0.1)
-    monkeypatch.setattr(applying, "RESTART_SECONDS", 5.0)
+    monkeypatch.setattr(judging, "SETTLE", (0.0, 0.1, 0.25))
+    monkeypatch.setattr(proving, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(proving, "RESTART_SECONDS", 5.0)
 
 
 def every_family(function: Callable[..., Any]) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from driver_cases import ONVIF, OPENWRT, Family, Rig, every_family, every_model, rig, short_pauses, uci  # noqa: F401
 
 from ansible_collections.nwcs.hardening.lab.testing import is_open
-from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs
+from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs, proving
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     LoginRefused,
     Refused,
@@ -303,7 +303,7 @@ def test_h54_the_limit_that_the_device_tells_is_kept(told: int) -> None:
 
 @pytest.mark.parametrize("fault", ["H49", "H49-gone"])
 def test_h49_a_device_that_comes_back_another_or_never_is_told(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(applying, "RESTART_SECONDS", 1.5)
+    monkeypatch.setattr(proving, "RESTART_SECONDS", 1.5)
     with rig(ONVIF, fault, model="onvif-restart") as run:
         result = run.harden({"identity": {"hostname": "cam-7"}}, **bootstrap(run), restart=True)
         assert result["error"] is not None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from driver_cases import FAMILIES, ONVIF, OPENWRT, Family, every_family, rig, short_pauses, uci  # noqa: F401
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import applying
+from ansible_collections.nwcs.hardening.plugins.module_utils import proving
 
 # The fault by which a device of the family answers every write with ok and changes nothing.
 LIAR = {"onvif": "H01", "openwrt": "reverted-by-device"}
@@ -159,7 +159,7 @@ def test_h05_when_the_site_allows_it_the_device_is_restarted_and_judged() -> Non
 
 def test_h05_a_device_that_does_not_restart_stays_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order is answered, the device stays up: no verdict is made from that (short waits for the test)."""
-    monkeypatch.setattr(applying, "DOWN_SECONDS", 0.5)
+    monkeypatch.setattr(proving, "DOWN_SECONDS", 0.5)
     with rig(ONVIF, model="onvif-restart") as run:
         monkeypatch.setattr(run.device, "restart", lambda seconds=None: None)
         line = outcome(run.harden({"identity": {"hostname": "cam-7"}}, restart=True), "identity.hostname")
@@ -268,7 +268,7 @@ def test_h11_undeclared_accounts_go_only_when_the_site_says_so(family: Family) -
     with rig(family) as run:
         run.lab.attack("dev", attack)
         plan = run.plan({}, manage_accounts=True, undeclared_accounts="report")
-        names = [f["args"]["name"] for f in plan["findings"] if f["kind"] == "undeclared_account"]
+        names = [f["args"]["item"] for f in plan["findings"] if f["kind"] == "undeclared_account"]
         assert "support" in names and not any("support" in change["key"] for change in plan["changes"])
         result = run.harden({}, manage_accounts=True, undeclared_accounts="remove")
         assert outcome(result, 'accounts."support".role')["outcome"] == "changed"

@@ -20,7 +20,15 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import applying, compare, contract, jobs, reading, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils import (
+    applying,
+    compare,
+    contract,
+    jobs,
+    judging,
+    reading,
+    settings,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer, Driver, Reading
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import DRIVERS
@@ -237,7 +245,7 @@ def test_every_job_ends_as_a_result_or_an_error_of_ours(
     """Some answers are changed at random: no other exception, no wrong login beyond the budget, nothing left behind."""
     random_ = random.Random(seed)
     honest = Transport.request
-    monkeypatch.setattr(applying, "SETTLE", (0.0,))
+    monkeypatch.setattr(judging, "SETTLE", (0.0,))
 
     def request(self: Transport, *args: Any, **more: Any) -> Answer:
         answer = honest(self, *args, **more)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import (
-    applying,
     jobs,
+    judging,
     planning,
     probes,
+    proving,
     registry,
     session,
     settings,
@@ -216,8 +217,8 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Box:
     made = Box()
     monkeypatch.setitem(registry.DRIVERS, "fake", FakeDriver(made))
     monkeypatch.setattr(session, "Transport", type("OneTransport", (FakeTransport,), {"box": made}))
-    monkeypatch.setattr(applying, "SETTLE", (0.0,))
-    monkeypatch.setattr(applying, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(judging, "SETTLE", (0.0,))
+    monkeypatch.setattr(proving, "POLL_SECONDS", 0.0)
 
     def look(_transport: Any, endpoints: Any, ports: Any, *_more: Any) -> dict[Any, Reading]:
         names = {endpoint.service for endpoint in endpoints} | set(ports)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fake_family import Box, box, plan, spec  # noqa: F401
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs
+from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs, judging
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Document, Reading, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Busy, Refused, Unsupported
 
@@ -105,7 +105,7 @@ def test_a_service_is_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> No
     def look(_transport: Any, _endpoints: Any, ports: Any, *_more: Any) -> dict:
         return {("services", name, "open"): Reading.of(True, "tcp 23") for name in ports}
 
-    monkeypatch.setattr(applying.probes, "look", look)
+    monkeypatch.setattr(judging.probes, "look", look)
     line = harden({"services": {"telnet": {"enabled": False}}})["outcomes"]["services.telnet.enabled"]
     assert line["outcome"] == "failed" and "still answers" in line["why"] and line["read"] is False
 
@@ -237,12 +237,12 @@ def test_after_a_loss_the_rest_is_not_checked(box: Box) -> None:  # noqa: F811
 def test_side_effects_are_told_and_what_was_not_read_is_none() -> None:
     one, two = Reading.of("cam"), Reading.of("other")
     key, unread = ("identity", "name"), Reading("unreadable", None, "cut")
-    assert [line["key"] for line in applying.side_effects({key: one}, {key: two}, [])] == ["identity.name"]
-    assert applying.side_effects({key: one}, {key: two}, [key]) == []
-    assert applying.side_effects({key: one}, {key: unread}, []) == []
+    assert [line["key"] for line in judging.side_effects({key: one}, {key: two}, [])] == ["identity.name"]
+    assert judging.side_effects({key: one}, {key: two}, [key]) == []
+    assert judging.side_effects({key: one}, {key: unread}, []) == []
     role, listed = ("accounts", "ops", "role"), ("accounts", "*", "role")
-    assert applying.side_effects({role: Reading.of("viewer")}, {listed: unread}, []) == []
-    gone = applying.side_effects({role: Reading.of("viewer")}, {}, [])
+    assert judging.side_effects({role: Reading.of("viewer")}, {listed: unread}, []) == []
+    gone = judging.side_effects({role: Reading.of("viewer")}, {}, [])
     assert [line["read"] for line in gone] == ["gone"]
 
 

@@ -204,6 +204,18 @@ def test_the_proven_way_is_used_next_time_and_plain_http_is_not_tried_any_more(s
     assert site.asked[-1]["spec"]["ways"] == [{"scheme": "http", "port": 80}]
 
 
+def test_a_run_that_was_cut_off_leaves_the_way_that_was_to_stay(site: Site) -> None:
+    """Plain HTTP may be closed already: the next run must find HTTPS, and then forget what was only expected."""
+    https, http = {"scheme": "https", "port": 8443}, {"scheme": "http", "port": 80}
+    plan = {**planned(change("services.http.enabled", False)), "https_ways": [https]}
+    lost = {"error": {"code": "error", "message": "the line went dead", "advice": ""}}
+    assert site.run(plan, lost, nwcs_scheme="http", nwcs_port=80).harden()["error"] is not None
+    site.run(planned(), nwcs_scheme="http", nwcs_port=80).harden()
+    assert site.asked[-1]["spec"]["ways"] == [https, http]
+    site.run(planned(), nwcs_scheme="http", nwcs_port=80).harden()
+    assert https not in site.asked[-1]["spec"]["ways"]
+
+
 def test_a_refused_login_is_not_tried_again_until_it_changes(site: Site) -> None:
     refused = {"error": {"code": "login_refused", "message": "no", "advice": ""}}
     assert site.run(refused, job="drift").drift()["error"]["code"] == "login_refused"

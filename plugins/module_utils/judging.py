@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What became of a write: read again, looked at from outside, and said in one outcome per key (DESIGN 4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, probes, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    ABSENT,
+    NOT_OFFERED,
+    UNREADABLE,
+    UNVERIFIABLE,
+    VALUE,
+    Binding,
+    Credential,
+    Document,
+    Key,
+    Reading,
+    Stored,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    DeviceError,
+    Refused,
+    Unsupported,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.planning import Change, outcome
+from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
+    Readings,
+    decode,
+    fetch,
+    fitting,
+    patterns_for,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+
+SETTLE = (0.0, 0.3, 1.0)  # seconds between the readings after a store
+
+
+@dataclass
+class Written:
+    """What a step's store operations said, by document."""
+
+    stored: dict[str, Stored] = field(default_factory=dict)
+    errors: dict[str, DeviceError] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    order: list[Document] = field(default_factory=list)
+
+
+class Judge:
+    """The state of one run over one device, and how its outcomes are found. `proved` and `sent` name the secrets."""
+
+    def __init__(self, session: Session, changes: list[Change], hook: Callable[[str], None] | None = None) -> None:
+        self.session, self.driver = session, session.driver
+        self.changes = changes
+        self.hook = hook or (lambda _name: None)
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.proved: list[str] = []
+        self.sent: list[str] = []
+        self.notes: list[str] = []
+        self.old_logins: list[Credential] = []  # what must be refused at the end
+        self.writes = 0  # store operations tried
+        self.trees: dict[str, Any] = {}  # the newest of every document
+        self.documents = {document.name: document for document in self.driver.documents}
+        self.transactions = {transaction.name: transaction for transaction in self.driver.transactions}
+        self.lost: DeviceError | None = None
+        self.first_login: Credential = session.credential
+        self.refusals = 0  # logins that were refused in this run: the lock budget (H44)
+
+    def _fetch(self, names: Iterable[str]) -> dict[str, Any]:
+        trees = fetch(self.session, names)
+        self.trees.update(trees)
+        return trees
+
+    def _binding(self, key: Key, trees: Mapping[str, Any]) -> Binding | None:
+        for pattern in patterns_for(self.driver, key):
+            if binding := fitting(self.driver, self.session.ctx, trees, pattern, write=True):
+                return binding
+        return None
+
+    def _documents_of(self, change: Change) -> tuple[str, ...]:
+        for pattern in patterns_for(self.driver, change.key):
+            for binding in self.driver.bindings:
+                if binding.key == pattern and binding.put is not None:
+                    return tuple(dict.fromkeys(self._all_documents(pattern)))
+        return ()
+
+    def _all_documents(self, pattern: Key) -> Iterable[str]:
+        for binding in self.driver.bindings:
+            if binding.key == pattern and binding.put is not None:
+                yield from binding.documents
+
+    def _read_until(self, changes: list[Change], names: Iterable[str]) -> Readings:
+        """Read, at most three times, until every change is seen."""
+        readings: Readings = {}
+        for pause in SETTLE:
+            time.sleep(pause)  # a settling time with a bound, not a wait for a state: the last reading is judged
+            readings = decode(self.driver, self.session.ctx, self._fetch(names))
+            if all(self._seen(change, readings) for change in changes):
+                break
+        return readings
+
+    @staticmethod
+    def _seen(change: Change, readings: Readings) -> bool:
+        if settings.setting_of(change.key).secret:
+            return True
+        reading = readings.get(change.key)
+        if change.new is ABSENT:
+            return reading is None or reading.state == NOT_OFFERED
+        return reading is not None and compare.difference(change.key, Want(change.new), reading) is None
+
+    def _judge(self, change: Change, readings: Readings, written: Written) -> None:
+        if settings.setting_of(change.key).secret:
+            return  # proven by login
+        reading = readings.get(change.key)
+        documents = self._documents_of(change)
+        if self._seen(change, readings):
+            self._judge_effect(change, reading)
+            return
+        error = next((written.errors[name] for name in documents if name in written.errors), None)
+        if isinstance(error, Unsupported):
+            self._note(change, "unsupported", reading, str(error))
+        elif isinstance(error, Refused):
+            self._note(change, "refused", reading, str(error))
+        elif any(written.stored.get(name, Stored()).restart for name in documents):
+            self._note(change, "pending_restart", reading, "the device says that it shows after a restart")
+        elif self._restart_by_table(documents):
+            self._note(change, "pending_restart", reading, "on this model it shows after a restart (model table)")
+        elif reading is not None and reading.state != VALUE and change.new is not ABSENT:
+            self._note(change, "not_checked", reading, reading.why)
+        elif error is not None:
+            self._note(change, "failed", reading, f"the device answered with an error: {error.message}")
+        else:
+            self._note(change, "failed", reading, "accepted but not applied")
+
+    def _restart_by_table(self, documents: Iterable[str]) -> bool:
+        odd = self.session.ctx.facts.get("oddities", {}).get("restart", set())
+        return any(name in odd or self.documents[name].restart == "always" for name in documents)
+
+    def _judge_effect(self, change: Change, reading: Reading | None) -> None:
+        """A service that reads off must not answer, one that reads on must (H07, H40)."""
+        if change.key[0] != "services" or change.key[-1] != "enabled":
+            self._note(change, "changed", reading, proof="read")
+            return
+        seen = self._look(change.key[1])
+        for pause in SETTLE[1:]:
+            if seen is None or seen.value is change.new:
+                break
+            time.sleep(pause)
+            seen = self._look(change.key[1])
+        if seen is None:
+            self._note(change, "changed", reading, proof="read")
+        elif seen.value is change.new:
+            self._note(change, "changed", reading, proof=f"read, {seen.source}")
+        elif change.new:
+            why = f"it reads on, but nothing answers ({seen.source})"
+            self._note(change, "pending_restart" if self._restart_by_table(self._documents_of(change)) else "failed",
+                       reading, why)  # fmt: skip
+        else:
+            self._note(change, "failed", reading, f"it reads off, but it still answers ({seen.source})")
+
+    def _look(self, service: str) -> Reading | None:
+        endpoints = self.driver.endpoints(self.session.ctx, self.trees)
+        mine = [endpoint for endpoint in endpoints if endpoint.service == service]
+        ports = {service: (self.session.spec.get("ports") or {}).get(service, [])}
+        seen = probes.look(self.session.ctx.transport, mine, ports).get(("services", service, "open"))
+        return seen if seen is not None and seen.state == VALUE else None
+
+    def _note(self, change: Change, name: str, reading: Any = None, why: str = "", proof: str = "") -> None:
+        line = outcome(change.key, name, change.new, change.old, reading, why, proof)
+        self.outcomes[line["key"]] = line
+
+    def _outcome_of(self, change: Change) -> str:
+        return self.outcomes.get(settings.key_text(change.key), {}).get("outcome", "")
+
+
+def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> list[dict[str, Any]]:
+    """Keys that nobody asked for and that are different now."""
+    asked = set(touched)
+    found = []
+    for key in sorted(set(before) | set(after)):
+        setting = settings.setting_of(key)
+        if key in asked or setting.volatile or setting.secret or any(settings.together(key, one) for one in asked):
+            continue
+        if setting.observed and (key[0] in ("services", "tls", "auth") or key[0] == "accounts"):
+            continue  # seen from outside: it follows the settings, and is judged with them
+        old, new = before.get(key), after.get(key)
+        if "*" in key or _unknown(old) or _unknown(new):
+            continue
+        whole = settings.pattern_of(key) or key
+        if (old is None and _unknown(before.get(whole))) or (new is None and _unknown(after.get(whole))):
+            continue  # the list it belongs to was not read: nobody knows whether it is there
+        if old is not None and new is not None and VALUE not in (old.state, new.state):
+            continue
+        if old is None or new is None or old.state != new.state or not compare.same(key, old.value, new.value):
+            shown = new.value if new is not None and new.state == VALUE else (new.state if new else "gone")
+            line = outcome(key, "side_effect", None, old, new, "nobody asked for this")
+            found.append({**line, "read": shown})
+    return found
+
+
+def _unknown(reading: Reading | None) -> bool:
+    """Not read, or not to be believed: no difference can be told from it."""
+    return reading is not None and reading.state in (UNREADABLE, UNVERIFIABLE)
