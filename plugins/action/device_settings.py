@@ -121,16 +121,22 @@ class ActionModule(ActionBase):
         if not target or target == self._host or self._connection.transport == "local":
             return jobs.run(job)
         text = base64.b64encode(json.dumps(job).encode()).decode()
-        raw = self._execute_module(
-            module_name="nwcs.hardening.device_info", module_args={"job": text}, task_vars=self._vars
-        )
-        if "answer" not in raw:
-            reason = str(raw.get("msg") or raw.get("module_stderr") or "no answer").strip().splitlines()
-            raise NwcsError(
-                f"{self._host}: the gateway {target} could not run the job: {reason[-1] if reason else ''}",
-                "It needs Python 3.11 and the libraries defusedxml and cryptography.",
+        self._connection.set_become_plugin(None)  # no right of the gateway is needed to talk to a device
+        try:
+            raw = self._execute_module(
+                module_name="nwcs.hardening.device_info", module_args={"job": text}, task_vars=self._vars
             )
+        except AnsibleError as error:
+            advice = "Look at the connection to the gateway. What a change has reached, the next run finds out."
+            raise self._no_gateway(target, str(error), advice) from None
+        if "answer" not in raw:
+            advice = "It needs Python 3.11 and the libraries defusedxml and cryptography."
+            raise self._no_gateway(target, _reason(raw), advice)
         return json.loads(base64.b64decode(raw["answer"]))
+
+    def _no_gateway(self, target: str, reason: str, advice: str) -> NwcsError:
+        last = (reason.strip().splitlines() or ["no answer"])[-1].strip().removesuffix(".")
+        return NwcsError(f"{self._host}: the gateway {target} could not run the job: {last[:300]}.", advice)
 
     # -- the report ----------------------------------------------------------------------------------------------------
     def _report(self) -> dict[str, Any]:
@@ -211,6 +217,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
     return "".join(str(value))
+
+
+def _reason(raw: dict[str, Any]) -> str:
+    """Why a module gave no answer, as far as Ansible tells."""
+    said = str(raw.get("msg") or raw.get("module_stderr") or "")
+    if said.startswith("Module result deserialization failed"):  # neither Python nor a shell had anything to say
+        what = "answered something else" if str(raw.get("module_stdout") or "").strip() else "said nothing"
+        return f"its Python ended with exit code {raw.get('rc')} and {what}"
+    return said
 
 
 def _internal(host: str, error: Exception) -> NwcsError:

@@ -216,7 +216,9 @@ class DeviceRun:
         """Secrets first into the store, then to the device; promoted when proven (H43)."""
         new = self._new_secrets(planned)
         self.store.prepare(new, f"{self.job} {run.RUN}")
-        self.state.remember(login=None)  # from here on only a login can tell which password is in force
+        # From here on only a login can tell which password is in force, and by which way: should this run be cut off
+        # after it has closed plain HTTP, the next one finds the way that was to stay.
+        self.state.remember(login=None, coming=planned.get("https_ways") or [])
         secrets = {name: self._known_secret(name) for name in self._names(planned)}
         spec = {**spec, "secrets": {name: value for name, value in secrets.items() if value is not None}}
         lock = planned["lock_rules"].get("seconds")
@@ -269,7 +271,7 @@ class DeviceRun:
         )  # fmt: skip
         self.result["findings"] += found
         self._save(sheet)
-        self.state.remember(way=self.result["way"])
+        self.state.remember(way=self.result["way"], coming=[])
 
     def _remember(self, planned: Mapping[str, Any], applied: Mapping[str, Any], memory: Mapping[str, Any]) -> None:
         keys = dict(memory)
@@ -297,12 +299,17 @@ class DeviceRun:
             baseline = (sheet["recorded"] or {}).get("settings", {})
             if spec["target"]["tls_verify"] is False and baseline.get("tls.certificate.sha256"):
                 spec["expected"]["sha256"] = baseline["tls.certificate.sha256"]
-        proven = self.state.memory().get("way")
-        if proven and not self.device.options["forget_way"]:
+        if self.device.options["forget_way"]:
+            return spec
+        memory = self.state.memory()
+        if proven := memory.get("way"):
             declared = spec["ways"]
             # A proven HTTPS is never left for a declared plain HTTP: the credential would go where anyone listens.
             more = [way for way in declared if proven["scheme"] == "http" or way["scheme"] == "https"]
             spec["ways"] = [dict(proven), *(way for way in more if way != proven)]
+        # Of a run that was cut off: HTTPS first, so that a secret travels in clear only where it must.
+        coming = memory.get("coming") or []
+        spec["ways"] = [*coming, *(way for way in spec["ways"] if way not in coming)]
         return spec
 
     def _credentials(self) -> list[dict[str, str]]:

@@ -105,7 +105,7 @@ class DeviceState:
 
     # -- memory: what did not take, and the way that was proven ------------------------------------------------------
     def memory(self) -> dict[str, Any]:
-        """{"keys": {key text: {wanted, firmware, outcome, why, since}}, "way": {scheme, port}}"""
+        """{"keys": {key text: {wanted, firmware, outcome, why, since}}, "way": {scheme, port}, "coming": [way], …}"""
         data = files.read_json(self._path("memory.json"))
         return data if isinstance(data, dict) else {}
 

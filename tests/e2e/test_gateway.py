@@ -271,7 +271,7 @@ def looked_at(tmp_path: Path, python: Path, *arguments: str, **gateway: Any) -> 
     [
         ({"ansible_python_interpreter": "/nowhere/python"}, "/nowhere/python"),
         ({"ansible_python_interpreter": "/bin/false"}, "exit code 1 and said nothing"),
-        ({"ansible_python_interpreter": "/bin/cat"}, "AnsiballZ_device_info.py"),
+        ({"ansible_python_interpreter": "/bin/cat"}, "answered something else"),
         ({"ansible_connection": "breaking", "ansible_pipelining": True}, "the line went dead"),
     ],
     ids=["no-python", "silent-python", "other-program", "unreachable"],
