@@ -13,6 +13,7 @@ tidy() {
     rm -rf "$work"
 }
 trap tidy EXIT
+trap 'exit 143' INT TERM
 
 fail() {
     echo "FAILED: $*" >&2
@@ -23,7 +24,8 @@ fail() {
 ours() {
     local process
     for process in /proc/[0-9]*; do
-        [ "${process#/proc/}" != $$ ] || continue
+        # This script and its own subshells stand in the clone, too.
+        if tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -q "clean_clone\.sh"; then continue; fi
         if [[ "$(readlink "$process/cwd" 2>/dev/null || true)" == "$clone"* ]] ||
             tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -qF "$clone/"; then
             printf '%s %s\n' "${process#/proc/}" "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" || true)"
@@ -49,7 +51,7 @@ clean() {
         ${PIP_CONFIG:+PIP_CONFIG_FILE="$PIP_CONFIG"} "$@"
 }
 
-python3 -c 'import socket; s = socket.socket(); s.bind(("127.77.0.11", 8080))' 2>/dev/null ||
+python3 -c 'import socket; s = socket.socket(); s.bind(("127.77.0.11", 8554))' 2>/dev/null ||
     fail "another demonstration runs on this computer (127.77.0): end it first, make demo-down"
 if [ -e "$pip_config" ]; then PIP_CONFIG=$pip_config; fi
 mkdir "$work/home"
