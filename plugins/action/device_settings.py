@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import base64
 import copy
+import datetime
 import json
 import os
+import re
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
     console,
     controller,
@@ -55,6 +57,12 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         name = self._task.action.rpartition(".")[2]
         _unused, self._options = self.validate_argument_spec(argument_spec=OPTIONS[name])
+        try:
+            return self._named(name)
+        except NwcsError as error:  # not one device's: where or how to report is not known
+            raise AnsibleError(str(error)) from None
+
+    def _named(self, name: str) -> dict[str, Any]:
         self._job = str(self._get("nwcs_job", None) or name)
         if name == "run_report":
             return self._report()
@@ -179,10 +187,13 @@ class ActionModule(ActionBase):
 
     # -- small things ------------------------------------------------------------------------------------------------
     def _get(self, name: str, default: Any) -> Any:
-        """A templated variable of this host, as plain data."""
+        """A templated variable of this host, as plain data; InputError when that is not possible."""
         if name not in self._vars:
             return default
-        return _plain(self._templar.template(self._vars[name]))
+        try:
+            return _plain(self._templar.template(self._vars[name]))
+        except AnsibleError as error:
+            raise _unknown_value(self._host, name, error) from None
 
     def _inventory_dir(self) -> str:
         return str(self._vars.get("inventory_dir") or os.getcwd())
@@ -209,14 +220,29 @@ class ActionModule(ActionBase):
 
 
 def _plain(value: Any) -> Any:
-    """Ansible's tagged strings and containers as plain ones; nested vault values are decrypted by this."""
-    if isinstance(value, bool) or value is None or isinstance(value, (int, float)):
+    """Ansible's tagged strings and containers as plain ones; nested vault values are decrypted by this.
+
+    A date (2026-01-02 without quotes) stays one: where a text is needed, as for a password, that is a mistake to tell.
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, (int, float, datetime.date)):
         return value
     if isinstance(value, dict):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
     return "".join(str(value))
+
+
+def _unknown_value(host: str, name: str, error: AnsibleError) -> InputError:
+    """Why a variable has no value. Ansible's own message may hold the value, so only known parts of it are told."""
+    if "undecryptable" in str(error):
+        return InputError(
+            f"{host}: {name} is encrypted and cannot be decrypted.",
+            "Give its vault password, for example with --vault-password-file, and look whether it is the right one.",
+        )
+    missing = re.search(r"'(\w{1,60})' is undefined", str(error))
+    why = f"the variable {missing[1]!r} in it is not defined" if missing else f"{type(error).__name__} in its template"
+    return InputError(f"{host}: {name} has no value: {why}.", "Correct it in the inventory.")
 
 
 def _reason(raw: dict[str, Any]) -> str:

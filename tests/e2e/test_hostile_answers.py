@@ -9,9 +9,10 @@ What a device says about an error goes a way of its own: through exceptions, the
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 from xml.sax.saxutils import escape
@@ -35,7 +36,8 @@ ATTACK = (
 STEERING = "\x1b]0;owned\x07\x1b[2J\x9b31m"  # XML 1.0 cannot hold these, headers and JSON can
 SUM = str(7 * 191)
 SOAP = "application/soap+xml; charset=utf-8"
-Change = Callable[[Request, Response, str], Response]
+Answer = Callable[[Request], Awaitable[Response]]
+Change = Callable[[Request, Answer, str], Awaitable[Response]]
 
 
 def _fault(reason: str, outer: str, inner: str, detail: str = "") -> bytes:
@@ -48,53 +50,54 @@ def _fault(reason: str, outer: str, inner: str, detail: str = "") -> bytes:
     ).encode()
 
 
-def _reason(request: Request, response: Response, attack: str) -> Response:
+async def _reason(request: Request, handle: Answer, attack: str) -> Response:
     """Writes of names and time, and the reading of one list, fail with an attack as the reason."""
-    if re.search(rb"<[\w:]*(SetHostname|SetNTP|SetScopes|GetDNS)\b", request.body) and response.status == 200:
+    if re.search(rb"<[\w:]*(SetHostname|SetNTP|SetScopes|GetDNS)\b", request.body):
         return Response(500, [("Content-Type", SOAP)], _fault(attack, "InvalidArgVal", "SomethingElse"))
-    return response
+    return await handle(request)
 
 
-def _subcode(request: Request, response: Response, attack: str) -> Response:
-    if re.search(rb"<[\w:]*(SetHostname|SetNTP|GetDNS)\b", request.body) and response.status == 200:
+async def _subcode(request: Request, handle: Answer, attack: str) -> Response:
+    if re.search(rb"<[\w:]*(SetHostname|SetNTP|GetDNS)\b", request.body):
         code = escape(attack)
         return Response(500, [("Content-Type", SOAP)], _fault("no", code, code))
-    return response
+    return await handle(request)
 
 
-def _realm(request: Request, response: Response, attack: str) -> Response:
+async def _realm(request: Request, handle: Answer, attack: str) -> Response:
     """Every login is refused, and the realm is an attack."""
     if b"GetSystemDateAndTime" in request.body:
-        return response
+        return await handle(request)
     text = (attack + STEERING).replace('"', "'")
     return Response(401, [("WWW-Authenticate", f'Digest realm="{text}", nonce="0123456789abcdef", qop="auth"')])
 
 
-def _redirect(request: Request, response: Response, attack: str) -> Response:
+async def _redirect(request: Request, handle: Answer, attack: str) -> Response:
     return Response(302, [("Location", f"http://evil.example/{attack}{STEERING}")])
 
 
-def _page(request: Request, response: Response, attack: str) -> Response:
+async def _page(request: Request, handle: Answer, attack: str) -> Response:
     page = f"<html><head><title>{attack}{STEERING}</title></head></html>"
     return Response(200, [("Content-Type", f"text/html; x={attack}{STEERING}"), ("Server", attack)], page.encode())
 
 
-def _rpc(request: Request, response: Response, attack: str) -> Response:
+async def _rpc(request: Request, handle: Answer, attack: str) -> Response:
     said = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": attack + STEERING, "data": attack}}
     return Response(200, [("Content-Type", "application/json")], json.dumps(said).encode())
 
 
-def _echo(request: Request, response: Response, attack: str) -> Response:
-    """A device in debug mode: what it refuses it says back whole, so that its text is cut in the middle of secrets."""
+async def _echo(request: Request, handle: Answer, attack: str) -> Response:
+    """A device in debug mode: what it refuses it says back whole, with the login. It did it all the same."""
+    response = await handle(request)
     if not re.search(rb"<[\w:]*(SetUser|SetHostname|SetNTP)\b", request.body) or response.status != 200:
         return response
-    login = request.headers.get("authorization", "")
-    found = re.search(rb"<[\w:]*Password>([^<]+)</", request.body)
-    password = found.group(1).decode() if found else ""
-    # The cut is at 200 characters; `at` lets it fall inside the password.
-    said = f"refused {password} {login} ".ljust(0) + "x" * 3
-    short = f"{'refused '.ljust(190, '-')} {password}" if password else said
-    return Response(500, [("Content-Type", SOAP)], _fault(short, "InvalidArgVal", "SomethingElse", said))
+    sent = re.search(rb"<[\w:]*Password>([^<]+)</", request.body)
+    token = b" ".join(re.findall(rb"<[\w:]*(?:Password|Nonce) [^>]*>([^<]+)<", request.body)).decode()
+    login = f"{token} {request.headers.get('authorization', '')}"
+    password = html.unescape(sent.group(1).decode()) if sent else ""
+    # What is told of a reason is cut; one of these puts the cut into the password, the other shows all of it.
+    reason = f"{'refused '.ljust(185, '-')} {password}" if b"SetUser" in request.body else f"refused {login}"
+    return Response(500, [("Content-Type", SOAP)], _fault(reason, "InvalidArgVal", "SomethingElse", password))
 
 
 KINDS: dict[str, tuple[Change, dict[str, Any]]] = {
@@ -157,7 +160,7 @@ def _changed(device: Any, change: Change, attack: str) -> None:
     handle = device.handle
 
     async def other(request: Request) -> Response:
-        return change(request, await handle(request), attack)
+        return await change(request, handle, attack)
 
     device.handle = other
 
@@ -214,9 +217,11 @@ def test_the_page_is_whole_and_holds_no_foreign_tag(played: SimpleNamespace, job
 
 
 def _leaks(told: SimpleNamespace, text: str) -> set[str]:
-    found = {form for password in told.passwords for form, secret in forms(password).items() if secret in text}
-    # A password that was cut is still half a password.
-    found |= {f"part of {form}" for form in told.passwords if form[:8] in text}
+    found = set()
+    for number, password in enumerate(sorted(told.passwords)):
+        found |= {f"password {number}, {form}" for form, secret in forms(password).items() if secret in text}
+        if password[:8] in text:  # a password that was cut is still half a password
+            found.add(f"password {number}, its first half")
     return found | {f"on the wire: {secret}" for secret in told.wire if secret in text}
 
 
@@ -227,6 +232,11 @@ def test_what_a_device_says_back_is_not_told_on(played: SimpleNamespace) -> None
         assert _leaks(played, run.out + run.err) == set(), name
     for path in played.place.files():
         assert _leaks(played, path.read_text(errors="replace")) == set(), path
+
+
+def test_a_password_that_was_taken_and_called_refused_is_no_way_lost(played: SimpleNamespace) -> None:
+    assert played.runs["harden"].device("echo")["status"] != "ok"
+    assert played.runs["drift"].device("echo")["error"] is None
 
 
 def test_no_traceback(played: SimpleNamespace) -> None:

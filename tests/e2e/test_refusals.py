@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
 from e2e_box import Workplace, device_login
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
@@ -43,9 +44,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "design-value": ({"nwcs_design": {"time": {"sync": "sometimes"}}}, ("time.sync", "sometimes")),
     "design-bool": ({"nwcs_design": {"services": {"http": {"enabled": "perhaps"}}}}, ("services.http.enabled",)),
     "design-role": ({"nwcs_design": {"accounts": {"nvr": {"role": "boss"}}}}, ("role", "boss")),
-    "template": ({"nwcs_username": "{{ no_such_variable }}"}, ("no_such_variable",)),
+    "template": ({"nwcs_username": "{{ no_such_variable }}"}, ("nwcs_username", "'no_such_variable'")),
+    "template-within": ({"nwcs_passwords": {"nvr": "{{ nowhere.nvr }}"}}, ("nwcs_passwords", "'nowhere'")),
+    "template-broken": ({"nwcs_password": "{{ 'secret-word' | nosuch }}"}, ("nwcs_password", "template")),
+    # Encrypted with another vault password than the run's: the commonest mistake of all.
+    "vaulted": ({"nwcs_password": "VAULTED"}, ("nwcs_password", "cannot be decrypted", "--vault-password-file")),
 }
-DATE = "password-date"
 ASYNC = [
     {
         "hosts": "cam-async",
@@ -53,6 +57,14 @@ ASYNC = [
         "tasks": [{"nwcs.hardening.device_settings": {}, "async": 30, "poll": 1}],
     }
 ]
+
+
+def _as_people_write(inventory: str) -> str:
+    """What yaml.safe_dump does not write: dates without quotes, and an encrypted value."""
+    cipher = VaultLib([("default", VaultSecret(b"another vault password"))]).encrypt("12345").decode()
+    block = "!vault |\n" + "".join(f"            {line}\n" for line in cipher.splitlines())
+    assert inventory.count("'2026-01-02'") == 1 and inventory.count("VAULTED\n") == 1
+    return inventory.replace("'2026-01-02'", "2026-01-02").replace("VAULTED\n", block)
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +76,14 @@ def site(tmp_path_factory: pytest.TempPathFactory, module_loopback_network: str)
         hosts["cam-async"] = device_login(address)
         place.write_inventory(hosts, nwcs_tls_verify=str(lab.ca))
         path = place.inventory / "hosts.yml"
-        unquoted = path.read_text().replace("'2026-01-02'", "2026-01-02")
-        assert unquoted != path.read_text()
-        path.write_text(unquoted)
+        path.write_text(_as_people_write(path.read_text()))
         told = SimpleNamespace(place=place)
         told.wrong = place.play("harden", "--limit", "all,!cam-async")
         told.requests_wrong = list(lab.log("cam"))
         task = place.folder / "async.yml"
         task.write_text(yaml.safe_dump(ASYNC))
         told.asynchronous = place.play(str(task))
+        told.no_folder = place.play("drift", "--limit", "cam-async", "-e", "nwcs_report_dir={{ nowhere }}")
         told.nobody = place.play("drift", "--limit", "no-such-camera")
         told.no_target = place.play("drift", "-e", "nwcs_targets=no-such-group")
         told.requests = list(lab.log("cam"))
@@ -131,6 +142,14 @@ def test_a_limit_that_matches_nothing_is_no_success(site: SimpleNamespace) -> No
     assert site.requests == []
 
 
+def test_without_a_place_for_the_report_it_says_so(site: SimpleNamespace) -> None:
+    run = site.no_folder
+    assert run.code != 0
+    said = " ".join((run.out + run.err).split())
+    assert "cam-async: nwcs_report_dir has no value: the variable 'nowhere' in it is not defined." in said, run.said()
+    assert "Unexpected" not in said
+
+
 def test_what_cannot_be_kept_is_not_sent(site: SimpleNamespace) -> None:
     error = site.unwritable.device("cam-async")["error"]
     assert error["code"] in ("state", "input"), error
@@ -143,5 +162,5 @@ def test_what_cannot_be_kept_is_not_sent(site: SimpleNamespace) -> None:
 
 
 def test_no_traceback_anywhere(site: SimpleNamespace) -> None:
-    for run in (site.wrong, site.asynchronous, site.nobody, site.no_target, site.unwritable):
+    for run in (site.wrong, site.asynchronous, site.no_folder, site.nobody, site.no_target, site.unwritable):
         assert "Traceback" not in run.out + run.err

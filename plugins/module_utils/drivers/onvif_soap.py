@@ -180,13 +180,21 @@ def fault_codes(fault: Element) -> list[str]:
     return codes
 
 
+# Devices in debug mode say back what they refused: digests, nonces, encoded logins. Words of a sentence are shorter.
+_SAID_BACK = re.compile(r"(?=[A-Za-z+/=]*\d)[\w+/=]{16,}", re.ASCII)
+
+
 def fault_text(fault: Element) -> str:
-    """Reason and detail in one line of at most 200 printable characters: it is the device's text, thus data."""
+    """Reason and detail in one line of at most 200 printable characters: it is the device's text, thus data.
+
+    Never cut inside a word: half a password would not be known again by who takes passwords out of messages.
+    """
     parts = [text(fault, "Reason/Text") or text(fault, "faultstring")]
     detail = kid(fault, "Detail")
     parts += [(node.text or "").strip() for node in detail.iter()] if detail is not None else []
     line = " ".join(dict.fromkeys(part for part in parts if part))
-    return "".join(char if char.isprintable() else " " for char in line)[:200]
+    line = _SAID_BACK.sub("…", "".join(char if char.isprintable() else " " for char in line))
+    return line if len(line) <= 200 else line[:199].rpartition(" ")[0] + "…"
 
 
 _UNSUPPORTED = frozenset(("ActionNotSupported", "UnknownAction", "NoSuchService", "InvalidDot11"))

@@ -337,3 +337,19 @@ def test_every_binding_is_a_known_setting_and_of_a_known_document() -> None:
         assert row.put is None or not setting.observed, row.key
         assert row.secret == setting.secret, row.key
         assert row.source, row.key
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Invalid argument", "Invalid argument"),
+        ("OptionalActionNotImplemented, IPC-1000 (2.4.1)", "OptionalActionNotImplemented, IPC-1000 (2.4.1)"),
+        ("nonce 5f2ab8c1d09e4477aa10 is stale", "nonce … is stale"),
+        ("digest tuOSpGlFlIXsozq4HFNeeGeFLEI= is wrong", "digest … is wrong"),
+        ("refused " + "-" * 185 + " Half-a-Password-77", "refused " + "-" * 185 + "…"),
+    ],
+)
+def test_what_a_device_says_back_is_not_told_and_no_word_is_cut(said: str, told: str) -> None:
+    text = f"<s:Fault><s:Reason><s:Text>{said}</s:Text></s:Reason></s:Fault>"
+    body = body_of(f'<s:Envelope xmlns:s="{soap.SOAP}"><s:Body>{text}</s:Body></s:Envelope>'.encode())
+    assert soap.fault_text(body[0]) == told
