@@ -49,6 +49,7 @@ class DeviceRun:
             "address": device.host,
             "simulated": device.simulated,
         }
+        self.shield = contextlib.ExitStack()  # holds off Ctrl-C from the first secret to the record
         self.before: dict[str, Any] = {}  # for --diff
         self.after: dict[str, Any] = {}
 
@@ -121,7 +122,7 @@ class DeviceRun:
         try:
             wanted = inventory.wanted(self.device)
             lease = contextlib.nullcontext() if self.check else self.state.lease(self.job)
-            with lease:
+            with lease, contextlib.ExitStack() as self.shield:
                 self._harden(wanted)
         except NwcsError as error:
             self._fail(error)
@@ -214,6 +215,7 @@ class DeviceRun:
 
     def _apply(self, spec: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
         """Secrets first into the store, then to the device; promoted when proven (H43)."""
+        self.shield.enter_context(run.uninterrupted())
         new = self._new_secrets(planned)
         self.store.prepare(new, f"{self.job} {run.RUN}")
         # From here on only a login can tell which password is in force, and by which way: should this run be cut off

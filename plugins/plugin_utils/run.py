@@ -9,10 +9,13 @@ workers, so it is the same in all of them.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
@@ -60,6 +63,28 @@ def clock_state() -> str:
 def _kernel_rules_the_clock() -> bool:
     """In a container the host rules the clock, and the answer says nothing."""
     return not (os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"))
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """While this lasts, Ctrl-C and SIGTERM wait: a change is followed to its proof (DESIGN 5). Then they take effect.
+
+    Ansible hands the signal on to its workers and then waits for them, so that this ends in order.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers; it alone receives signals
+        return
+    came: list[int] = []
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in kept:
+        signal.signal(number, lambda received, _frame: came.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        for number in came[:1]:
+            os.kill(os.getpid(), number)
 
 
 def seconds_since(start: float) -> float:

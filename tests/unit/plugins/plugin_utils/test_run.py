@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import stat
 from pathlib import Path
 
@@ -88,3 +89,16 @@ def test_a_system_that_cannot_tell_is_unknown(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_real_kernel_gives_one_of_three_answers() -> None:
     assert run.clock_state() in ("synchronised", "unsynchronised", "unknown")
+
+
+def test_an_interrupt_waits_for_the_end_of_what_must_not_be_interrupted() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with run.uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("to its end")
+        done.append("and not further")
+    assert done == ["to its end"]
+    with pytest.raises(KeyboardInterrupt):  # as before
+        os.kill(os.getpid(), signal.SIGINT)
