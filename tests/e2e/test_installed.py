@@ -15,12 +15,13 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from e2e_box import ROOT, Workplace, device_login
+from e2e_box import ROOT, Workplace, device_login, wait
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
 
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.slow
 
 # The index is asked for the build tool: pip may use the caller's settings, which are not in the tests' home.
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+PARTS = ("lab", "meta", "playbooks", "plugins", "policies", "roles", "systemd")
 DESIGN = {"time": {"sync": "ntp", "servers": ["ntp.example.jp"]}, "services": {"zeroconf": {"enabled": False}}}
 
 
@@ -163,3 +165,39 @@ def test_the_doctor_names_the_missing_vault_password(played: SimpleNamespace) ->
 def test_modules_are_documented(played: SimpleNamespace) -> None:
     assert played.document.returncode == 0, played.document.stderr
     assert "nwcs.hardening.drift" in played.document.stdout.splitlines()[0]
+
+
+def test_the_wheel_holds_the_data_beside_the_code(installed: Path) -> None:
+    """In a checkout everything lies there anyway: what the wheel forgets shows only when it is installed."""
+    wheel = next(installed.parent.parent.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name.removeprefix("ansible_collections/nwcs/hardening/") for name in archive.namelist()}
+    tracked = _checked(["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", *PARTS])
+    wanted = {name for name in tracked.splitlines() if (ROOT / name).exists()}
+    assert {"lab/sites/demo.yml", "lab/openwrt/signatures.json", "lab/openwrt/base.yml"} <= wanted
+    assert wanted - inside == set()
+
+
+def test_the_lab_of_the_wheel_starts_and_ends(installed: Path, tmp_path: Path, loopback_network: str) -> None:
+    (tmp_path / "home").mkdir()
+    lab = ["--dir", str(tmp_path / "lab")]
+    more = {"cwd": tmp_path, "env": {"PATH": f"{installed}:/usr/bin:/bin", "HOME": str(tmp_path / "home")}}
+    try:
+        up = _checked([str(installed / "nwcs-lab"), "up", "--network", loopback_network, *lab], **more)
+        assert "SIMULATED site demo is up" in up
+        state = json.loads(_checked([str(installed / "nwcs-lab"), "status", "--json", *lab], **more))
+        assert len(state["devices"]) == 8
+        assert state["problems"] == []
+    finally:
+        down = _checked([str(installed / "nwcs-lab"), "down", *lab], **more)
+    assert "ended" in down
+    assert list((tmp_path / "home").iterdir()) == []
+    wait(lambda: not _lives(state["pid"]), 10)
+
+
+def _lives(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
