@@ -73,6 +73,7 @@ class ActionModule(ActionBase):
     # -- one device ----------------------------------------------------------------------------------------------------
     def _device(self, name: str) -> dict[str, Any]:
         """Never fails the host: what went wrong is in its result, and the report judges (DESIGN 5)."""
+        run.folder(self._report_dir(), self._job)  # what cannot be told is not done: nothing was sent yet
         work, secrets = None, []
         try:
             work = self._work()

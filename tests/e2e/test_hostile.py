@@ -107,6 +107,14 @@ def test_nothing_was_executed_and_no_file_left_its_folder(played: SimpleNamespac
     assert {path.name for path in (played.place.work / "sheets" / "demo").iterdir()} == names
 
 
+def test_no_output_of_a_command_is_in_anything(played: SimpleNamespace) -> None:
+    """The router's host name asks for the output of `id`; the cameras' for a sum."""
+    shown = [run.out + run.err for run in played.runs.values()]
+    files = [path.read_text(encoding="utf-8") for path in played.place.files() if "secrets" not in path.parts]
+    assert any("lookup('pipe','id')" in text for text in files)
+    assert not [text for text in (*shown, *files) if "uid=" in text]
+
+
 def test_every_device_went_through(played: SimpleNamespace) -> None:
     for run in played.runs.values():
         errors = {d["host"]: d["error"]["message"] for d in run.result["devices"] if d["error"]}

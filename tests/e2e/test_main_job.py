@@ -178,7 +178,7 @@ def test_the_router_got_a_password_and_keeps_working(story: SimpleNamespace) -> 
 
 def test_exactly_one_wrong_login_per_changed_password(story: SimpleNamespace) -> None:
     """The old password is proven refused once; nobody else's login is tried (H44, H62)."""
-    for name in ("cam-entrance", "cam-strict", "nvr-1", "router"):
+    for name in sorted(ALL):
         wrong = [line for line in story.log_after_harden if line["device"] == name and line["login"] == "refused"]
         ours = [line for line in wrong if line["peer"] == "127.0.0.1"]
         assert len(ours) <= 1, ours

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from e2e_box import Workplace, device_login
+from e2e_box import Run, Workplace, device_login
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
 
@@ -90,6 +90,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, module_loopback_network: str)
         # A file where the store's folder should be: the new password cannot be kept, so it must not be sent.
         (place.work / "store").write_text("a file\n")
         told.unwritable = place.play("harden", "--limit", "cam-async", "-e", f"nwcs_secret_store={place.work}/store")
+        blocked = f"{place.work}/store/reports"
+        told.untold = place.play("harden", "--limit", "cam-async", "-e", f"nwcs_report_dir={blocked}")
         told.writes = lab.writes("cam")
         told.still_factory = lab.device("cam").public_state()["users"]
         yield told
@@ -161,6 +163,15 @@ def test_what_cannot_be_kept_is_not_sent(site: SimpleNamespace) -> None:
     assert [user["Username"] for user in site.still_factory] == ["admin", "service"]
 
 
+def test_what_cannot_be_told_is_not_done(site: SimpleNamespace) -> None:
+    """A file where the report folder should be: the same lab has seen no write (above)."""
+    said = " ".join((site.untold.out + site.untold.err).split())
+    assert "cannot make the folder" in said, site.untold.said()
+    assert site.untold.code != 0
+    assert site.writes == []
+
+
 def test_no_traceback_anywhere(site: SimpleNamespace) -> None:
-    for run in (site.wrong, site.asynchronous, site.no_folder, site.nobody, site.no_target, site.unwritable):
-        assert "Traceback" not in run.out + run.err
+    runs = [value for value in vars(site).values() if isinstance(value, Run)]
+    assert len(runs) == 7
+    assert not [run.said() for run in runs if "Traceback" in run.out + run.err]
