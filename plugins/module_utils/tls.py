@@ -77,7 +77,9 @@ def handshake_failure(exc: Exception, place: str, tls_min: str) -> tuple[str, st
     if name in _TOO_WEAK:
         text = f"{place} uses TLS too weak for this computer ({words})."
         return "tls", text, "Set tls_min to 1.0 if the device cannot be updated."
-    if isinstance(exc, (ConnectionError, ssl.SSLEOFError)):
+    # OSError 0 is how some Python and OpenSSL versions tell an end of file in the handshake.
+    ended = isinstance(exc, OSError) and exc.errno == 0 and not name
+    if ended or isinstance(exc, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return "tls", f"{place} closes the connection during the TLS handshake.", "Is it an HTTPS port?"
     return "tls", f"the TLS handshake with {place} failed ({words or 'reason unknown'}).", ""
 

@@ -74,8 +74,8 @@ class RawServer:
             except OSError:
                 return
             self._open.append(conn)
-            self._start(self._run, conn, self.connections)
-            self.connections += 1
+            number, self.connections = self.connections, self.connections + 1  # counted before anybody is answered
+            self._start(self._run, conn, number)
 
     def _run(self, conn: socket.socket, number: int) -> None:
         with contextlib.suppress(OSError), conn:

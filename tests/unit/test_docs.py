@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from ansible_collections.nwcs.hardening.lab import cli as lab_cli
+from ansible_collections.nwcs.hardening.lab.device import WIRE_FAULTS, Device
 from ansible_collections.nwcs.hardening.lab.site import Site
 from ansible_collections.nwcs.hardening.plugins.module_utils import contract
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
@@ -126,19 +127,20 @@ def problems(words: list[str]) -> list[str]:
 
 
 @lru_cache
-def demonstration() -> set[str]:
-    """Names of the simulated devices."""
-    return {device.name for device in Site.build("demo", network="127.77.0", count=None, model=None).devices}
+def demonstration() -> dict[str, Device]:
+    """The simulated devices by name."""
+    devices = Site.build("demo", network="127.77.0", count=None, model=None).devices
+    return {device.name: device for device in devices}
 
 
 def unknown_in_the_lab(words: list[str]) -> list[str]:
     """Device and fault or intrusion of `nwcs-lab fault` and `nwcs-lab attack`."""
     names = [word for word in words[2:] if not word.startswith("-")]
-    text = io.StringIO()
-    with contextlib.redirect_stdout(text):
-        lab_cli.main([f"list-{words[1]}s"])
-    plays = re.findall(r"^  ([\w-]+):", text.getvalue(), re.M)
-    return [n for n in names[:1] if n not in demonstration()] + [n for n in names[1:] if n not in plays]
+    device = demonstration().get(names[0]) if names else None
+    if device is None:
+        return names[:1]
+    plays = device.attacks if words[1] == "attack" else {**WIRE_FAULTS, **device.faults_known}
+    return [name for name in names[1:] if name not in plays]
 
 
 def unknown_variables(words: list[str]) -> list[str]:
@@ -241,7 +243,7 @@ def test_the_outcomes_page_is_complete(heading: str, known: set[str]) -> None:
 
 def test_the_lab_page_has_every_device_of_the_demonstration() -> None:
     text = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `([\w-]+)` \|", text, re.M)) == demonstration()
+    assert set(re.findall(r"^\| `([\w-]+)` \|", text, re.M)) == set(demonstration())
 
 
 @pytest.mark.parametrize(("page", "language"), [(READMES[0], "en"), (READMES[1], "ja")], ids=["en", "ja"])

@@ -153,9 +153,8 @@ def test_up_status_disturb_down_leaves_no_process(nwcs_lab, network, tmp_path):
 
 
 def test_it_ends_by_itself(nwcs_lab, network, tmp_path):
-    nwcs_lab("up", "--site", "site.yml", "--network", network, "--lifetime", "1")
-    pid = json.loads((tmp_path / "build/lab/lab.json").read_text())["pid"]
-    assert alive(pid) and ended(pid)
+    said = nwcs_lab("up", "--site", "site.yml", "--network", network, "--lifetime", "1")
+    assert ended(int(re.search(r"process (\d+)", said)[1]))
     nwcs_lab("up", "--site", "site.yml", "--network", network)
     pid = json.loads((tmp_path / "build/lab/lab.json").read_text())["pid"]
     (tmp_path / "build/lab").rename(tmp_path / "build/gone")
