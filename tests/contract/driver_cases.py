@@ -7,6 +7,8 @@ A new family adds its row to FAMILIES (and its models to CHARACTERS); the tests 
 a hazard exists in one family only.
 """
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Driver contract, part 3: whatever stands between us and a device is one error of the right class in one sentence."""
 
+# Pytest finds fixtures by their imported names.
+# pylint: disable=unused-import
 from __future__ import annotations
 
 import socket
@@ -261,7 +263,7 @@ def test_garbage_is_one_error(family: Family, what: str) -> None:
 
     with rig(family) as run, RawServer(serve) as server:
         error = refused(run, (BadAnswer, WrongFamily, Busy, DeviceError), run.name, **at(server))
-        assert type(error) is not DeviceError, "the class says what kind of trouble it is"
+        assert type(error) is not DeviceError, "the class says what kind of trouble it is"  # pylint: disable=unidiomatic-typecheck
 
 
 @every_family

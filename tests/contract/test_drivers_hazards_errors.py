@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Driver contract, hazards H20 to H36: errors that look alike, broken bodies, hostile texts."""
 
+# Pytest finds fixtures by their imported names.
+# pylint: disable=unused-import
 from __future__ import annotations
 
 import json

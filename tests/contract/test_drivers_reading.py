@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Driver contract, part 1: a whole reading. The same tests for every family and every character of the lab."""
 
+# Pytest finds fixtures by their imported names.
+# pylint: disable=unused-import
 from __future__ import annotations
 
 from typing import Any

@@ -85,7 +85,7 @@ def zeep_python(project_root: Path) -> Path:
     if not (place / "ready").exists():
         venv.EnvBuilder(clear=True, with_pip=True).create(place)
         # setuptools: onvif-zeep comes as source and its client is old.
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=subprocess-run-check
             [python, "-m", "pip", "install", "-q", "setuptools<80", "wheel", ZEEP],
             capture_output=True,
             text=True,

@@ -173,7 +173,7 @@ def test_ctrl_c_lets_what_was_begun_come_to_its_proof(place: Workplace, loopback
 
         def cut(parent: int) -> None:
             assert worker_of(place, names[0]) in processes(place)
-            wait(lambda: holds[1].reached.is_set(), SECONDS)
+            wait(lambda: holds[1].reached.is_set(), SECONDS)  # pylint: disable=unnecessary-lambda
             os.killpg(parent, signal.SIGINT)  # as the terminal does it
 
         interrupted(place, cut, holds[0].reached, lambda: [hold.go() for hold in holds])

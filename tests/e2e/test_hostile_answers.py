@@ -6,6 +6,8 @@
 What a device says about an error goes a way of its own: through exceptions, the console and "why" of the report.
 """
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import base64

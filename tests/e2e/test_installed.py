@@ -7,6 +7,8 @@ The libraries of the environment that runs the tests are shared; the checkout is
 dependencies are enough is what `make wheel` looks at.
 """
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import importlib.metadata
@@ -34,7 +36,7 @@ DESIGN = {"time": {"sync": "ntp", "servers": ["ntp.example.jp"]}, "services": {"
 
 
 def _checked(command: list[str], **more: object) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **more)  # type: ignore[call-overload]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, **more)  # pylint: disable=subprocess-run-check
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -90,7 +92,7 @@ def played(
     vault = ["--vault-password-file", str(place.vault_file)]
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return subprocess.run(  # pylint: disable=subprocess-run-check
             [str(installed / command[0]), *command[1:]], cwd=place.folder / "cwd", env=environment,
             capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
         )  # fmt: skip

@@ -6,6 +6,8 @@
 All runs are verbose, and what they leave (snapshots, findings of an attack) is searched for planted secrets as well.
 """
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import json

@@ -7,6 +7,8 @@ Recognisable passwords are planted in the inventory; the made ones are read from
 wire is taken down by the simulated devices themselves. Then everything that the runs wrote or showed is searched.
 """
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import base64

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line and the control port: start, status, disturb, end, and nothing left behind."""
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import contextlib
@@ -65,7 +67,7 @@ def nwcs_lab(tmp_path):
     environment = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PATH": os.environ["PATH"]}
 
     def run(*words, code=0):
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=subprocess-run-check
             [sys.executable, "-c", PROGRAM, str(HERE), *words], cwd=tmp_path, env=environment, capture_output=True,
             text=True, timeout=60,
         )  # fmt: skip

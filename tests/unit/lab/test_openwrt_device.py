@@ -510,7 +510,7 @@ def test_over_sockets() -> None:
             body = {"jsonrpc": "2.0", "id": 1, "method": "call", "params": [sid, obj, method, args]}
             connection.request("POST", "/ubus", json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            headers = {k: v for k, v in answer.getheaders()}
+            headers = dict(answer.getheaders())
             assert headers == {
                 "Connection": "Keep-Alive", "Keep-Alive": "timeout=20", "Content-Type": "application/json",
                 "Transfer-Encoding": "chunked",

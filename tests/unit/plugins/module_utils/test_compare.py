@@ -42,7 +42,7 @@ JSON = st.recursive(
 )
 def test_same(key, left, right, expected):
     assert compare.same(key, left, right) is expected
-    assert compare.same(key, right, left) is expected
+    assert compare.same(key, right, left) is expected  # pylint: disable=arguments-out-of-order
 
 
 @given(JSON, JSON)

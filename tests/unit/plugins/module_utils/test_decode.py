@@ -22,7 +22,7 @@ SMALL = Limits(body_bytes=200, depth=5)
 
 def test_well_formed():
     root = decode.xml(b'<?xml version="1.0" encoding="UTF-8"?><a xmlns="urn:x"><b> t </b></a>', LIMITS)
-    assert type(root) is Element  # so that it can go into a tree that is sent
+    assert type(root) is Element  # so that it can go into a tree that is sent  # pylint: disable=unidiomatic-typecheck
     assert root.tag == "{urn:x}a" and decode.text(root, "b") == "t"
 
 

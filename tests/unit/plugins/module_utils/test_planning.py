@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Planning: what has to change, what cannot, what would cut us off, and what was tried before."""
 
+# Pytest finds fixtures by their imported names.
+# pylint: disable=unused-import
 from __future__ import annotations
 
 from typing import Any

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way to a device: order of ways, identity before the login, lock budget, model table."""
 
+# Pytest finds fixtures by their imported names.
+# pylint: disable=unused-import
 from __future__ import annotations
 
 import pytest

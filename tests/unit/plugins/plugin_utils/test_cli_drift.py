@@ -77,7 +77,7 @@ def play(folder: Path, *tasks: dict[str, Any]) -> str:
 
 
 def call(site: Path, playbook: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return subprocess.run(  # pylint: disable=subprocess-run-check
         [sys.executable, "-c", START, playbook, "-i", "hosts.json", *arguments],
         cwd=site, env=environment(site.parent, **more), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
@@ -404,12 +404,12 @@ def test_simulated_devices_from_clean_to_both(tmp_path: Path, project_root: Path
         inventory.write_text(json.dumps({"all": {"vars": site, "hosts": hosts}}))
 
         def check(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
+            return subprocess.run(  # pylint: disable=subprocess-run-check
                 [sys.executable, "-m", cli_drift.__name__, "-i", str(inventory), *arguments],
                 cwd="/", env=environment(tmp_path), capture_output=True, text=True, timeout=120,
             )  # fmt: skip
 
-        recorded = subprocess.run(
+        recorded = subprocess.run(  # pylint: disable=subprocess-run-check
             [Path(sys.executable).parent / "ansible-playbook", "-i", inventory, project_root / "playbooks/record.yml"],
             capture_output=True, text=True, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8"},
         )  # fmt: skip

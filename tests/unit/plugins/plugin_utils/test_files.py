@@ -98,7 +98,7 @@ PLAIN = st.recursive(
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), PLAIN, min_size=1, max_size=5))
 def test_yaml_comes_back_as_it_was(data):
     text = files.to_yaml(data)
-    for loader in {yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)}:
+    for loader in (yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         assert yaml.load(text, Loader=loader) == data
 
 

@@ -23,7 +23,7 @@ def describe(folder: Path | str = "/site", hostvars: dict[str, dict[str, Any]] |
     values = {"nwcs_family": "onvif", **given}
     return inventory.describe(
         "cam-1",
-        lambda name, default: values.get(name, default),
+        lambda name, default: values.get(name, default),  # pylint: disable=unnecessary-lambda
         list(values),
         hostvars or {"cam-1": values},
         str(folder),

@@ -181,6 +181,6 @@ def test_everything_is_private_and_no_name_leaves_the_folder(tmp_path: Path) -> 
             pass
     found = list(root.rglob("*"))
     assert len({path.parent for path in found if path.is_file()}) == 5
-    assert [p for p in tmp_path.iterdir()] == [root]
+    assert list(tmp_path.iterdir()) == [root]
     for path in found:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path

@@ -236,7 +236,7 @@ def test_faults_are_judged_by_code_then_text_then_status(
     text = f'<s:Envelope xmlns:s="{soap.SOAP}"><s:Body>{fault}</s:Body></s:Envelope>'
     body = body_of(text.encode()) if codes else None
     found = soap.failure("cam", operation, Answer(status, {}, b""), body)
-    assert type(found) is kind and str(found).startswith(f"cam: {operation[4:]}")
+    assert type(found) is kind and str(found).startswith(f"cam: {operation[4:]}")  # pylint: disable=unidiomatic-typecheck
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_faults_are_judged_by_code_then_text_then_status(
     ],
 )
 def test_answers_without_soap(operation: str, status: int, kind: type) -> None:
-    assert type(soap.failure("cam", operation, Answer(status, {}, b""), None)) is kind
+    assert type(soap.failure("cam", operation, Answer(status, {}, b""), None)) is kind  # pylint: disable=unidiomatic-typecheck
 
 
 def test_attempts_left_and_locks_are_told() -> None:
@@ -267,7 +267,7 @@ def test_attempts_left_and_locks_are_told() -> None:
 def test_a_captured_fault_of_a_missing_profile() -> None:
     body = body_of(capture("ex_onvif/soap_fault.xml"))
     found = soap.failure("cam", "tds:SetNTP", Answer(400, {}, b""), body)
-    assert type(found) is errors.Refused and "NoProfile" in str(found)
+    assert type(found) is errors.Refused and "NoProfile" in str(found)  # pylint: disable=unidiomatic-typecheck
 
 
 # -- whatever a device sends -------------------------------------------------------------------------------------------
