@@ -20,7 +20,7 @@ import zipfile
 
 prefix = "ansible_collections/nwcs/hardening/"
 names = [name for name in zipfile.ZipFile(sys.argv[1]).namelist() if ".dist-info/" not in name]
-allowed = ("LICENSE", "galaxy.yml", "inventory/example/", "lab/", "meta/", "playbooks/", "plugins/", "policies/", "roles/")
+allowed = ("LICENSE", "galaxy.yml", "inventory/example/", "lab/", "meta/", "playbooks/", "plugins/", "policies/", "roles/", "systemd/")
 wrong = [name for name in names if not name.startswith(tuple(prefix + part for part in allowed)) or "__pycache__" in name]
 missing = [part for part in ("galaxy.yml", "meta/runtime.yml", "plugins/") if not any(n.startswith(prefix + part) for n in names)]
 if wrong or missing:
