@@ -216,7 +216,7 @@ class ActionModule(ActionBase):
 
     def _keep(self, result: dict[str, Any]) -> str:
         folder = run.folder(self._report_dir(), self._job)
-        run.write_device(folder, result)
+        report.write_device(folder, result)
         return folder
 
 

@@ -15,8 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 
@@ -31,10 +30,6 @@ def folder(report_dir: str, job: str) -> str:
     path = os.path.join(report_dir, f"{files.safe_name(job)}-{RUN}")
     files.private_folder(os.path.join(path, "devices"))
     return path
-
-
-def write_device(run_dir: str, result: Mapping[str, Any]) -> None:
-    files.write_json(os.path.join(run_dir, "devices", files.safe_name(result["host"]) + ".json"), dict(result))
 
 
 def tell(result_path: str) -> None:

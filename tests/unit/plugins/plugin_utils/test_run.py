@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import run
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import report, run
 
 
 def test_the_folder_is_named_by_job_time_and_process(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_no_job_name_leaves_the_report_folder(tmp_path: Path) -> None:
 def test_one_file_per_device_and_never_outside(tmp_path: Path) -> None:
     folder = run.folder(str(tmp_path), "drift")
     for host in ("cam-1", "../../evil", "カメラ 1", "CON"):
-        run.write_device(folder, {"host": host})
+        report.write_device(folder, {"host": host})
     written = list(tmp_path.rglob("*.json"))
     assert {path.parent for path in written} == {Path(folder) / "devices"}
     assert {json.loads(path.read_text())["host"] for path in written} == {"cam-1", "../../evil", "カメラ 1", "CON"}
