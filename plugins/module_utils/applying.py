@@ -136,10 +136,7 @@ class Applier(Prover):
 
     def _cuts_us_off(self, change: Change) -> bool:
         """Closing plain HTTP while we still come in by it: HTTPS could not be proven (H40)."""
-        closes = (change.key == ("services", "http", "enabled") and change.new is False) or (
-            change.key == ("tls", "https_only") and change.new is True
-        )
-        if closes and self.session.way["scheme"] == "http":
+        if settings.closes_http(change.key, change.new) and self.session.way["scheme"] == "http":
             self._use_https()
             if self.session.way["scheme"] == "http":
                 self._note(change, "guarded", why="no login over HTTPS could be proven, so HTTP stays open")
@@ -237,10 +234,9 @@ class Applier(Prover):
         """Apply with the device's own rollback armed; confirm only after reading back and a new login (H45)."""
         transaction = self.transactions[step.transaction]
         ctx = self.session.ctx
-        refused = dict(written.errors)
         if not written.stored:
             for change in changes:
-                error = next((refused[name] for name in self._documents_of(change) if name in refused), None)
+                error = next((written.errors[n] for n in self._documents_of(change) if n in written.errors), None)
                 self._note(change, "refused" if isinstance(error, Refused) else "failed",
                            why=str(error) if error else "the device took nothing of it")  # fmt: skip
             transaction.abandon(ctx)

@@ -86,16 +86,12 @@ class Judge:
         return None
 
     def _documents_of(self, change: Change) -> tuple[str, ...]:
+        """Every document that a way of writing this key touches, in the order of the table."""
         for pattern in patterns_for(self.driver, change.key):
-            for binding in self.driver.bindings:
-                if binding.key == pattern and binding.put is not None:
-                    return tuple(dict.fromkeys(self._all_documents(pattern)))
+            ways = [b for b in self.driver.bindings if b.key == pattern and b.put is not None]
+            if ways:
+                return tuple(dict.fromkeys(name for binding in ways for name in binding.documents))
         return ()
-
-    def _all_documents(self, pattern: Key) -> Iterable[str]:
-        for binding in self.driver.bindings:
-            if binding.key == pattern and binding.put is not None:
-                yield from binding.documents
 
     def _read_until(self, changes: list[Change], names: Iterable[str]) -> Readings:
         """Read, at most three times, until every change is seen."""

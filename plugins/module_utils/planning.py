@@ -347,9 +347,8 @@ class Planner:
         https_comes = any(c.key == ("services", "https", "enabled") and c.new is True for c in self.changes)
         for change in list(self.changes):
             why = ""
-            if change.key in (("services", "http", "enabled"), ("tls", "https_only")):
-                closes = change.new is (change.key[0] == "tls")
-                if closes and scheme == "http" and not (https_there or https_comes):
+            if settings.closes_http(change.key, change.new):
+                if scheme == "http" and not (https_there or https_comes):
                     why = "this is the only way in: the device has no HTTPS to go on with"
             elif change.key == ("services", "https", "enabled") and change.new is False and scheme == "https":
                 why = "we are connected by HTTPS"

@@ -317,6 +317,13 @@ def together(left: Key, right: Key) -> bool:
 _WAYS_IN = ("http", "https", "onvif")  # services that we ourselves come in by
 
 
+def closes_http(key: Key, new: Any) -> bool:
+    """Does setting `key` to `new` end management over plain HTTP?"""
+    if key == ("services", "http", "enabled"):
+        return new is False
+    return key == ("tls", "https_only") and new is True
+
+
 def phase_of(key: Key, old: Any, new: Any) -> Phase:
     """When the change old -> new belongs (DESIGN 6). `old` is None when unknown, ABSENT when there was none."""
     setting = setting_of(key)
