@@ -135,13 +135,22 @@ class Applier(Prover):
             self._settle(step, changes, written, names)
 
     def _cuts_us_off(self, change: Change) -> bool:
-        """Closing plain HTTP while we still come in by it: HTTPS could not be proven (H40)."""
-        if settings.closes_http(change.key, change.new) and self.session.way["scheme"] == "http":
-            self._use_https()
-            if self.session.way["scheme"] == "http":
-                self._note(change, "guarded", why="no login over HTTPS could be proven, so HTTP stays open")
-                return True
-        return False
+        """Closing the way we come in by, before a login over the other one could be proven (H40)."""
+        closed = ""
+        if settings.closes_http(change.key, change.new):
+            closed = "http"
+        elif change.key == ("services", "https", "enabled") and change.new is False:
+            closed = "https"
+        if not closed or self.session.way["scheme"] != closed:
+            return False
+        other = "https" if closed == "http" else "http"
+        if other == "https" or self.session.spec.get("plain_http"):
+            self._use(other)
+        if self.session.way["scheme"] == other:
+            return False
+        why = f"no login over {other.upper()} could be proven, so {closed.upper()} stays open"
+        self._note(change, "guarded", why=why, guard="way-in")
+        return True
 
     def _still_needed(self, changes: list[Change], trees: Mapping[str, Any]) -> list[Change]:
         """Read again before writing: what became right by itself is left alone, foreign changes are seen."""
@@ -188,6 +197,8 @@ class Applier(Prover):
         for change in changes:
             if change.key[0] == "accounts" and len(change.key) == 3 and change.new is not ABSENT:
                 self.sent.append(secret_name(change.key[1]))
+        for name in dict.fromkeys(self.sent):
+            self.hook(f"send:{name}")  # from here on it may be in force
         for document in written.order:
             old, new = written.before[document.name], written.after[document.name]
             if old == new:
@@ -215,7 +226,7 @@ class Applier(Prover):
         self._replace_what_stays(step, changes)
         if step.phase is Phase.TRANSPORT:
             self._use_https()
-        if step.phase is Phase.PATH:
+        if step.phase in (Phase.TRANSPORT, Phase.CLOSE, Phase.PATH):
             self._prove_or_undo(changes, written)
 
     def _replace_what_stays(self, step: Step, changes: list[Change]) -> None:
@@ -256,7 +267,7 @@ class Applier(Prover):
         except DeviceError as error:
             self.refusals += isinstance(error, LoginRefused)
             for change in changes:
-                self._note(change, "undone", why=f"rolled back: {error.message}")
+                self._note(change, "undone", why=f"rolled back: {error.message}", guard="commit-confirm")
             transaction.abandon(ctx)
             return
         self.hook(f"confirm:{step.transaction}:before")
@@ -267,21 +278,29 @@ class Applier(Prover):
         self._prove_accounts(changes)
 
     def _prove_or_undo(self, changes: list[Change], written: Written) -> None:
+        """A new connection must get in after this step; else what it stored is put back, newest first."""
         try:
             self.session.prove()
+            return
         except DeviceError as error:
-            for document in reversed(written.order):
-                if document.name not in written.stored:
-                    continue
-                try:
-                    document.store(self.session.ctx, written.after[document.name], written.before[document.name])
-                except DeviceError as second:
-                    why = f"{error.message}; and it could not be undone: {second.message}"
-                    for change in changes:
-                        self._note(change, "failed", why=why)
-                    raise error from None
-            for change in changes:
-                self._note(change, "undone", why=f"a new connection was not possible: {error.message}")
+            failure = error
+        self.refusals += isinstance(failure, LoginRefused)
+        for document in reversed(written.order):
+            if document.name not in written.stored:
+                continue
+            self.hook(f"restore:{document.name}:before")
+            try:
+                document.store(self.session.ctx, written.after[document.name], written.before[document.name])
+            except DeviceError as second:
+                why = f"{failure.message}; and it could not be undone: {second.message}"
+                for change in changes:
+                    self._note(change, "failed", why=why)
+                raise failure from None
+        readings = decode(self.driver, self.session.ctx, self._fetch(written.before))
+        for change in changes:
+            why = f"a new connection was not possible ({failure.message}), so this step was put back"
+            self._note(change, "undone", readings.get(change.key), why, guard="proof")
+        self.session.prove()  # the state that was put back must let us in again; else the device is told as lost
 
 
 def _ordered(documents: list[Document]) -> list[Document]:

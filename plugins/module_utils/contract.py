@@ -199,21 +199,28 @@ class Credential:
 
 @dataclass
 class PasswordRules:
-    """What a device accepts as a password (lengths in characters; `alphabet` None: any printable ASCII)."""
+    """What a device accepts as a password (lengths in characters; `alphabet` None: any printable ASCII).
+
+    forbidden  words that must not occur, forwards or backwards, in upper or lower case
+    classes    how many characters of a kind it asks for at least: {"upper": 1, "lower": 0, "digit": 2, "special": 1}
+    """
 
     min_length: int = 8
     max_length: int = 64
     alphabet: str | None = None
     source: str = ""
+    forbidden: tuple[str, ...] = ()
+    classes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class LockRules:
-    """How a device locks: after `attempts` failures for `seconds`. None: unknown."""
+    """How a device locks: after `attempts` failures for `seconds`. None: unknown; `locks` False: it never does."""
 
     attempts: int | None = None
     seconds: int | None = None
     source: str = ""
+    locks: bool | None = None
 
 
 @dataclass
@@ -284,6 +291,10 @@ class Driver:
     def own_accounts(self, ctx: Context) -> tuple[str, ...]:
         """Names under `accounts` that the login in use belongs to."""
         return (ctx.credential.username,) if ctx.credential else ()
+
+    def seen_address(self, ctx: Context) -> str | None:
+        """The address from which the device says that our requests come; None: it does not tell."""
+        return None
 
     def password_rules(self, ctx: Context) -> PasswordRules:
         return PasswordRules()

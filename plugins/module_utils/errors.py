@@ -12,6 +12,7 @@
         ├── BadAnswer     truncated, endless, too large, too deep, not the protocol
         ├── WrongFamily   something answers, but not this API
         ├── WrongDevice   another device answers at this address (H60)
+        │   └── WrongCertificate  the certificate is not the pinned one: nothing is sent
         ├── LoginRefused  credentials not accepted, or the account is locked
         ├── Unsupported   the operation does not exist on this model
         ├── Refused       logged in, but not allowed, or the value was refused
@@ -47,7 +48,10 @@ class StateError(NwcsError):
 
 
 class DeviceError(NwcsError):
+    """`logins`: what was tried on the device before this (session.Session.logins)."""
+
     code = "device"
+    logins: tuple | list = ()
 
 
 class Unreachable(DeviceError):
@@ -68,6 +72,10 @@ class WrongFamily(DeviceError):
 
 class WrongDevice(DeviceError):
     code = "wrong_device"
+
+
+class WrongCertificate(WrongDevice):
+    code = "wrong_certificate"
 
 
 class LoginRefused(DeviceError):
@@ -104,6 +112,7 @@ CODES = {
         BadAnswer,
         WrongFamily,
         WrongDevice,
+        WrongCertificate,
         LoginRefused,
         Unsupported,
         Refused,

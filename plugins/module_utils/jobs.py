@@ -35,6 +35,7 @@ def read(spec: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "snapshot": snapshot(session, trees, readings),
             "login": session.credential.label,
+            "logins": session.logins,
             "requests": session.count(),
         }
 
@@ -54,6 +55,7 @@ def plan(spec: Mapping[str, Any], wanted: Mapping[str, Any], memory: Mapping[str
         result = plan_result(planner, snapshot(session, trees, readings))
         result["preview"] = [would_change(change) for change in planner.changes]
         result["login"] = session.credential.label
+        result["logins"] = session.logins
         result["requests"] = session.count()
         return result
 
@@ -87,6 +89,7 @@ def apply(
             if spec.get("negative_test"):
                 _on_device(applier, applier.refuse_old)
             result["error"] = _error(applier.lost) if applier.lost else None
+        result["logins"] = session.logins
         result["way"] = dict(session.way)
         result["login"] = {"username": session.credential.username, "label": session.credential.label}
         result["requests"] = session.count()
@@ -113,15 +116,18 @@ def _error(error: NwcsError) -> dict[str, str]:
     return {"code": error.code, "message": error.message, "advice": error.advice}
 
 
-def run(job: Mapping[str, Any]) -> dict[str, Any]:
-    """One job as it travels: {"what": "read" | "plan" | "apply", "spec": …, …}. Errors come back as {"error": …}."""
+def run(job: Mapping[str, Any], hook: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """One job as it travels: {"what": "read" | "plan" | "apply", "spec": …, …}.
+
+    Errors come back as {"error": …, "logins": […]}: what was tried counts for the lock budget, whatever came of it.
+    """
     try:
         if job["what"] == "read":
             return read(job["spec"])
         if job["what"] == "plan":
             return plan(job["spec"], job["wanted"], job.get("memory") or {})
         if job["what"] == "apply":
-            return apply(job["spec"], job["plan"])
+            return apply(job["spec"], job["plan"], hook)
         raise InputError(f"job {job['what']!r} is not known")
     except NwcsError as error:
-        return {"error": _error(error)}
+        return {"error": _error(error), "logins": list(getattr(error, "logins", ()))}

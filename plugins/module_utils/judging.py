@@ -169,8 +169,10 @@ class Judge:
         seen = probes.look(self.session.ctx.transport, mine, ports).get(("services", service, "open"))
         return seen if seen is not None and seen.state == VALUE else None
 
-    def _note(self, change: Change, name: str, reading: Any = None, why: str = "", proof: str = "") -> None:
-        line = outcome(change.key, name, change.new, change.old, reading, why, proof)
+    def _note(
+        self, change: Change, name: str, reading: Any = None, why: str = "", proof: str = "", guard: str = ""
+    ) -> None:
+        line = outcome(change.key, name, change.new, change.old, reading, why, proof, guard)
         self.outcomes[line["key"]] = line
 
     def _outcome_of(self, change: Change) -> str:

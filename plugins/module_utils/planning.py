@@ -22,10 +22,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     WRITE_ONLY,
     Binding,
     Key,
+    PasswordRules,
     Reading,
     secret_name,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.guarding import Guards
 from ansible_collections.nwcs.hardening.plugins.module_utils.reading import Readings, fitting, patterns_for, plain
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase
@@ -88,9 +90,13 @@ def shown(key: Key, value: Any) -> Any:
 
 
 def outcome(
-    key: Key, name: str, want: Any = None, old: Reading | None = None, read: Any = None, why: str = "", proof: str = ""
-) -> dict[str, Any]:
-    """One line of a result (DESIGN 4). `wanted`, `old` and `read` are values, never secrets."""
+    key: Key, name: str, want: Any = None, old: Reading | None = None, read: Any = None, why: str = "",
+    proof: str = "", guard: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """One line of a result (DESIGN 4). `wanted`, `old` and `read` are values, never secrets.
+
+    guard  what kept us from losing the device, or a way in (docs/what-can-go-wrong.md): it stands in the text as well
+    """
     data: dict[str, Any] = {"key": settings.key_text(key), "outcome": name}
     if want is not None:
         data["wanted"] = shown(key, want)
@@ -98,6 +104,9 @@ def outcome(
         data["old"] = old.value if old.state == VALUE else old.state
     if isinstance(read, Reading):
         data["read"] = read.value if read.state == VALUE else read.state
+    if guard:
+        data["guard"] = guard
+        why = f"{why} [guard: {guard}]"
     if why:
         data["why"] = why
     if proof:
@@ -105,7 +114,7 @@ def outcome(
     return data
 
 
-class Planner:
+class Planner(Guards):
     """Compares what is wanted with what is there. `changes` and `outcomes` are the result."""
 
     def __init__(self, session: Session, trees: Mapping[str, Any], readings: Readings, memory: Mapping[str, Any]):
@@ -200,17 +209,6 @@ class Planner:
             return None
         return self._limits(rows[0], ("accounts", name, "role"), None)
 
-    # -- our own ways in -------------------------------------------------------------------------------------------
-    def _with_ways_in(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
-        """A source filter always holds the address the device sees us by, and the recorders (H41, H61)."""
-        mode, sources = wanted.get(("access", "mode")), wanted.get(("access", "sources"))
-        if sources is None or (mode is not None and mode.value != "allow"):
-            return wanted
-        ours = [self.ctx.transport.local_address(), *(self.session.spec.get("recorders") or ())]
-        both = settings.normalise(("access", "sources"), [*sources.value, *filter(None, ours)])
-        wanted[("access", "sources")] = Want(both, sources.mode, sources.origin)
-        return wanted
-
     # -- one key ---------------------------------------------------------------------------------------------------
     def _judge(self, key: Key, want: Want) -> None:
         reading = self.readings.get(key)
@@ -254,10 +252,25 @@ class Planner:
         if binding is None:
             self._note(key, "unsupported", want, reading, why="the API offers no way to set a password")
             return
+        if self.session.spec.get("rotation") and not self._account_is_there(key, want):
+            return
         if self._remembered(key, MANAGED, want, reading):
             return
         self.changes.append(Change(key, reading, MANAGED, want, Phase.OPEN))
         self._need(binding, key, reading, MANAGED)
+
+    def _account_is_there(self, key: Key, want: Want) -> bool:
+        """A rotation makes no account: some devices create one from a password alone (H11)."""
+        if ("accounts", key[1], "role") in self.readings:
+            return True
+        listed = self.readings.get(("accounts", "*", "role"))
+        if listed is None:
+            self._note(key, "ok", want, why="there is no such account on this device")
+        elif key[1] == self.session.credential.username:
+            return True  # the list is not to be believed, but we are logged in as this one
+        else:
+            self._note(key, "not_checked", want, listed, why=f"the accounts are not known: {listed.why}")
+        return False
 
     def _remembered(self, key: Key, new: Any, want: Want, reading: Reading | None) -> bool:
         """The same wanted value did not take on this firmware: said again, not written again (a liar, H01, H05)."""
@@ -299,7 +312,8 @@ class Planner:
             self._note(key, "unsupported", want, reading, why="the API offers no way to remove it")
             return
         if key[0] == "accounts" and key[1] == self.own_account() and self._takes_rights_away(key, new):
-            self._note(key, "guarded", want, reading, why="this is our own account: it stays, and stays administrator")
+            why = "this is our own account: it stays, and stays administrator"
+            self._note(key, "guarded", want, reading, why, guard="own-account")
             return
         moves_out = new is ABSENT and settings.item_of(key) == self.session.credential.username != self.own_account()
         # The account in use may go, but only after we have moved to our own: its limits are asked again then.
@@ -334,37 +348,18 @@ class Planner:
             entry = self.needs.setdefault(name, {"name": name, "generate": False})
             entry["generate"] = entry["generate"] or fresh
 
-    def _note(self, key: Key, name: str, want: Want, reading: Reading | None = None, why: str = "") -> None:
-        line = outcome(key, name, want.value, reading, reading, why)
+    def _note(
+        self, key: Key, name: str, want: Want, reading: Reading | None = None, why: str = "", guard: str = ""
+    ) -> None:
+        line = outcome(key, name, want.value, reading, reading, why, guard=guard)
         self.outcomes[line["key"]] = line
-
-    # -- what would cut us off -------------------------------------------------------------------------------------
-    def _guard(self) -> None:
-        """Changes to the way in use that nothing proves a replacement for are not made (H40)."""
-        scheme = self.session.way["scheme"]
-        https = self.readings.get(("services", "https", "enabled"))
-        https_there = bool(https and https.state == VALUE and https.value)
-        https_comes = any(c.key == ("services", "https", "enabled") and c.new is True for c in self.changes)
-        for change in list(self.changes):
-            why = ""
-            if settings.closes_http(change.key, change.new):
-                if scheme == "http" and not (https_there or https_comes):
-                    why = "this is the only way in: the device has no HTTPS to go on with"
-            elif change.key == ("services", "https", "enabled") and change.new is False and scheme == "https":
-                why = "we are connected by HTTPS"
-            elif change.key[0] == "network" and change.key[1] in ("address", "addressing", "gateway"):
-                why = "changing the address of a device is not done from here"
-            elif change.key[0] == "services" and change.key[-1] == "ports" and change.key[1] == scheme:
-                why = "this is the port we are connected to"
-            if why:
-                self.changes.remove(change)
-                self._note(change.key, "guarded", change.want, change.old, why)
 
 
 def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """The plan as plain data: what apply() works from, and all that check mode shows."""
     driver, ctx = planner.driver, planner.ctx
-    rules = driver.password_rules(ctx)
+    # Some devices must be asked for their rules: only where a password may be made.
+    rules = driver.password_rules(ctx) if planner.needs else PasswordRules(source="not asked: no password is needed")
     lock = driver.lock_rules(ctx)
     return {
         "snapshot": dict(snapshot),
@@ -378,8 +373,15 @@ def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]
             "max_length": rules.max_length,
             "alphabet": rules.alphabet,
             "source": rules.source,
+            "forbidden": list(rules.forbidden),
+            "classes": dict(rules.classes),
         },
-        "lock_rules": {"attempts": lock.attempts, "seconds": lock.seconds, "source": lock.source},
+        "lock_rules": {
+            "attempts": lock.attempts,
+            "seconds": lock.seconds,
+            "source": lock.source,
+            "locks": lock.locks,
+        },
         "credential": {"username": planner.session.credential.username, "label": planner.session.credential.label},
         "clear_text": planner.session.way["scheme"] == "http",
         "https_ways": [

@@ -37,18 +37,21 @@ class Prover(Judge):
 
     def _use_https(self) -> None:
         """Go on over HTTPS as soon as the device has it and a login over it works on a new connection."""
-        if self.session.way["scheme"] == "https":
-            return
+        if self.session.way["scheme"] != "https":
+            self._use("https")
+
+    def _use(self, scheme: str) -> None:
+        """Go on over `scheme` where a login over it works on a new connection; else a note says why not."""
         for endpoint in self.driver.endpoints(self.session.ctx, self.trees):
-            if endpoint.purpose != "manage" or endpoint.scheme != "https":
+            if endpoint.purpose != "manage" or endpoint.scheme != scheme:
                 continue
-            way = {"scheme": "https", "port": endpoint.port}
+            way = {"scheme": scheme, "port": endpoint.port}
             try:
                 self.session.prove(way)
                 self.session.reopen(way)
                 return
             except DeviceError as error:
-                note = f"HTTPS on port {endpoint.port} could not be used: {error.message}"
+                note = f"{scheme.upper()} on port {endpoint.port} could not be used: {error.message}"
                 if note not in self.notes:
                     self.notes.append(note)
 

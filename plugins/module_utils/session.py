@@ -10,17 +10,21 @@ What comes in is plain data (the `spec`), because a job may travel to a gateway:
     ways                  [{scheme, port}], tried in this order; never from https down to an undeclared http
     credentials           [{username, password, label}], at most two are tried (lock budget)
     secrets               {"accounts.ops": password}: what store operations may ask for
-    expected              {endpoint, serial, mac, sha256} of the recorded device, each may be missing
+    expected              {endpoint, serial, mac} of the recorded device and "sha256", the list of pinned certificates;
+                          each may be missing
     oddities              site's model table: [{manufacturer, model, firmware?, restart: [documents]}]
     ports                 {service: [port]}: looked at from outside
     own_account           the account that is ours when all is done
     recorders             addresses that must stay able to come in
+    seen_as               addresses and networks by which the device may see us, where a person has said so
+    plain_http            the inventory allows a login over plain HTTP
 """
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Credential, Driver, Identity
@@ -50,6 +54,7 @@ class Session:
         self.way: dict[str, Any] = {}
         self.credential: Credential | None = None
         self.requests = 0  # of connections that are closed already
+        self.logins: list[dict[str, Any]] = []  # every login tried: {username, label, refused}, for the lock budget
 
     # -- opening ---------------------------------------------------------------------------------------------------
     def open(self) -> Session:
@@ -59,7 +64,7 @@ class Session:
             transport = self._transport(way)
             try:
                 identity = self.driver.identify(transport)
-                self._check_endpoint(transport, identity)
+                self._check_endpoint(identity)
                 self._login(transport)
             except (Unreachable, TlsError) as error:
                 failure = failure or error
@@ -83,7 +88,8 @@ class Session:
         return ways
 
     def _transport(self, way: Mapping[str, Any]) -> Transport:
-        target = Target.from_dict({**self.spec["target"], "scheme": way["scheme"], "port": way["port"]})
+        pins = (self.spec.get("expected") or {}).get("sha256") or ()
+        target = Target.from_dict({**self.spec["target"], "scheme": way["scheme"], "port": way["port"], "pins": pins})
         return Transport(target)
 
     def _drop(self, transport: Any) -> None:
@@ -102,7 +108,8 @@ class Session:
         for index, credential in enumerate(credentials):
             attempt = transport if index == 0 else transport.via()
             try:
-                self.ctx = self.driver.open(attempt, credential, self.secrets)
+                with self._counted(credential):
+                    self.ctx = self.driver.open(attempt, credential, self.secrets)
             except LoginRefused as error:
                 refused = error
                 if error.locked:
@@ -114,13 +121,22 @@ class Session:
             return
         raise refused or LoginRefused(f"{self.name}: no login was tried.")
 
+    @contextlib.contextmanager
+    def _counted(self, credential: Credential) -> Iterator[None]:
+        """Note what came of a login: the controller keeps the lock budget, also when this run fails (H44)."""
+        line = {"username": credential.username, "label": credential.label, "refused": False}
+        try:
+            yield
+        except LoginRefused as error:
+            line.update(refused=True, locked=error.locked, seconds=error.seconds)
+            raise
+        finally:
+            self.logins.append(line)
+
     # -- the right device (H60) --------------------------------------------------------------------------------------
-    def _check_endpoint(self, transport: Transport, identity: Identity) -> None:
+    def _check_endpoint(self, identity: Identity) -> None:
         expected = self.spec.get("expected") or {}
         self._compare("endpoint", expected.get("endpoint"), identity.endpoint)
-        certificate = transport.certificate() if expected.get("sha256") else None
-        if certificate and not certificate.get("trusted"):
-            self._compare("certificate fingerprint", expected["sha256"], certificate["sha256"])
 
     def check_identity(self) -> None:
         """Serial and MAC against the sheet, as far as they are known by now; again after the first reading, because
@@ -138,7 +154,7 @@ class Session:
             sent = "Nothing was written to it, but the login was sent." if logged_in else "Nothing was sent to it."
             raise WrongDevice(
                 f"{self.name}: another device answers at {self.spec['target']['host']}: "
-                f"{what} {found!r}, the sheet has {expected!r}.",
+                f"{what} {found!r}, the sheet has {expected!r}. [guard: identity]",
                 f"{sent} If it was swapped on purpose, move the old sheet away and record again.",
             )
 
@@ -159,8 +175,10 @@ class Session:
     def prove(self, way: Mapping[str, Any] | None = None, credential: Credential | None = None) -> None:
         """Log in on a new connection and leave it; raises what stood in the way."""
         transport = self._transport(way or self.way)
+        credential = credential or self._credential()
         try:
-            self.driver.login(transport, credential or self._credential())
+            with self._counted(credential):
+                self.driver.login(transport, credential)
         finally:
             self._drop(transport)
 
@@ -169,7 +187,8 @@ class Session:
         way, credential = dict(way or self.way), credential or self._credential()
         transport = self._transport(way)
         try:
-            ctx = self.driver.open(transport, credential, self.secrets)
+            with self._counted(credential):
+                ctx = self.driver.open(transport, credential, self.secrets)
         except Exception:
             self._drop(transport)
             raise
@@ -197,7 +216,13 @@ class Session:
         return self.requests + (self.ctx.transport.requests if self.ctx is not None else 0)
 
     def __enter__(self) -> Session:
-        return self.open()
+        try:
+            return self.open()
+        except DeviceError as error:
+            error.logins = self.logins  # type: ignore[assignment]
+            raise
 
-    def __exit__(self, *_exc: object) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, DeviceError):
+            error.logins = self.logins  # type: ignore[assignment]
         self.close()

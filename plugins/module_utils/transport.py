@@ -20,6 +20,7 @@ over a connection that was idle for more than IDLE_SECONDS, so that it hardly me
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 import socket
@@ -40,6 +41,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     NwcsError,
     TlsError,
     Unreachable,
+    WrongCertificate,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.wire import PIECE, TimeUp, TooLarge, Wire
 
@@ -84,6 +86,7 @@ class Target:
     name        inventory name, for messages          tls_verify  True | False | PEM text of CA certificates
     tls_min     "1.2"; "1.0" and "1.1" also allow the weak keys and ciphers of such devices
     basic_over_http   allow Basic login over plain HTTP
+    pins        SHA-256 (hex) of the certificates that may answer where nothing verifies them; empty: any
     """
 
     name: str
@@ -95,6 +98,7 @@ class Target:
     basic_over_http: bool = False
     source_address: str = ""
     tls_min: str = "1.2"
+    pins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.scheme not in _PORTS:
@@ -110,7 +114,8 @@ class Target:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Target:
-        return cls(**{**data, "limits": Limits.from_dict(data.get("limits"))})
+        pins = tuple(data.get("pins") or ())
+        return cls(**{**data, "limits": Limits.from_dict(data.get("limits")), "pins": pins})
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -180,6 +185,8 @@ class Transport:
         if port is None:
             port = self.target.port if scheme == self.target.scheme else _PORTS.get(scheme, 0)
         data = {item.name: getattr(self.target, item.name) for item in fields(Target)}
+        if (scheme, port) != (self.target.scheme, self.target.port):
+            data["pins"] = ()  # another service may have a certificate of its own; no login goes there
         other = Transport(Target(**{**data, "scheme": scheme, "port": port}))
         if self.target.tls_verify is False and other.target == self.target:
             other._der = self._der
@@ -376,6 +383,15 @@ class Transport:
                 f"{where}: {target.place} shows another certificate than before in the same session, nothing was sent."
             )
             raise _error(TlsError, text, "certificate", "Find out who answers there.")
+        digest = hashlib.sha256(seen).hexdigest()
+        if target.tls_verify is False and target.pins and digest not in target.pins:
+            secured.close()
+            text = (
+                f"{where}: {target.place} shows another certificate ({digest}) than the pinned one "
+                f"({', '.join(target.pins)}): somebody may stand between. [guard: pin]"
+            )
+            advice = "Nothing was sent to it. If it was renewed on purpose, add the new fingerprint to nwcs_pins."
+            raise _error(WrongCertificate, text, "certificate", advice)
         self._der, self._trusted = seen, target.tls_verify is not False
         return secured
 

@@ -231,7 +231,8 @@ class Rig:
             "ways": [{"scheme": "http", "port": self.device.ports["http"]}],
             "credentials": [{"username": user, "password": password, "label": "current"}],
             "secrets": {}, "expected": {}, "oddities": [], "ports": dict(self.family.ports), "recorders": [],
-            "undeclared_accounts": "report", "own_account": user, "manage_accounts": False, "negative_test": False,
+            "seen_as": ["127.0.0.1"], "undeclared_accounts": "report", "own_account": user, "manage_accounts": False,
+            "negative_test": False,
             **more,
         }  # fmt: skip
 

@@ -45,7 +45,7 @@ def refused(run: Rig, kind: type[NwcsError] | tuple[type[NwcsError], ...], *word
         jobs.read(run.spec(**more))
     told(caught.value, *words)
     answer = jobs.run({"what": "read", "spec": run.spec(**more)})
-    assert set(answer) == {"error"} and answer["error"]["code"] == caught.value.code
+    assert set(answer) == {"error", "logins"} and answer["error"]["code"] == caught.value.code
     return caught.value
 
 

@@ -98,7 +98,22 @@ def test_h41_our_own_address_and_the_recorders_are_always_in_the_filter() -> Non
         assert run.harden(design, recorders=["198.51.100.50"])["plan"]["changes"] == [] and run.writes() == []
 
 
-def test_h41_a_device_that_sees_us_under_another_address_is_told_as_lost() -> None:
+def test_h41_no_filter_where_nobody_knows_by_which_address_the_device_sees_us() -> None:
+    """The simulated camera says that it lives in another network than we do, so a router may lie between."""
+    with rig(ONVIF, "H41") as run:
+        result = run.harden({"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}}, seen_as=[])
+        for key in ("access.mode", "access.sources"):
+            line = result["plan"]["outcomes"][key]
+            assert line["outcome"] == "guarded" and line["guard"] == "seen-address", line
+            assert "nwcs_seen_as" in line["why"] and "[guard: seen-address]" in line["why"]
+        assert run.writes() == [] and run.read()["login"] == "current"
+        seen = f"{run.device.address.rpartition('.')[0]}.254"  # what the fault translates every caller to
+        result = run.harden({"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}}, seen_as=[seen])
+        assert outcomes(result)["access.mode"] == "changed" and result["error"] is None
+        assert run.read()["login"] == "current"
+
+
+def test_h41_a_device_that_sees_us_under_another_address_than_declared_is_told_as_lost() -> None:
     with rig(ONVIF, "H41") as run:
         result = run.harden({"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}})
         assert outcomes(result)["access.mode"] in ("failed", "refused", "undone", "not_checked")
@@ -396,10 +411,10 @@ def test_h60_another_certificate_is_seen_before_a_login(family: Family) -> None:
     with rig(family, **family.with_https, certificate="self-signed") as run:
         way = {"ways": [{"scheme": "https", "port": run.device.ports["https"]}], "target": {"tls_verify": False}}
         seen = run.readings(**way)["tls.certificate.sha256"]["value"]
-        run.read(expected={"sha256": seen}, **way)
+        run.read(expected={"sha256": [seen]}, **way)
         run.forget()
         with pytest.raises(WrongDevice):
-            run.read(expected={"sha256": "0" * 64}, **way)
+            run.read(expected={"sha256": ["0" * 64]}, **way)
         assert run.logins() == 0
 
 

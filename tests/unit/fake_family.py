@@ -234,7 +234,7 @@ def spec(**more: Any) -> dict[str, Any]:
         "target": {"name": "box", "host": "192.0.2.1", "port": 0, "scheme": "http", "tls_verify": False},
         "ways": [{"scheme": "http", "port": 80}],
         "credentials": [{"username": "admin", "password": "old", "label": "current"}],
-        "own_account": "admin", "undeclared_accounts": "report", **more,
+        "own_account": "admin", "undeclared_accounts": "report", "seen_as": ["192.0.2.200"], **more,
     }  # fmt: skip
 
 

@@ -68,13 +68,12 @@ def test_an_identity_that_the_device_does_not_tell_is_no_mismatch(box: Box) -> N
         assert session.way == HTTP
 
 
-def test_a_pinned_certificate_is_compared_before_the_login(box: Box) -> None:  # noqa: F811
-    box.trees["ways"]["https"] = True
-    with pytest.raises(WrongDevice):
-        Session(spec(ways=[HTTPS], expected={"sha256": "bb"})).open()
-    assert not any("login" in line for line in box.log)
-    with Session(spec(ways=[HTTPS], expected={"sha256": "aa"})):
-        pass
+def test_the_pins_go_along_with_every_connection(box: Box) -> None:  # noqa: F811
+    """The transport compares them at each handshake, before anything is sent (test_transport.py)."""
+    with Session(spec(expected={"sha256": ["aa", "bb"]})) as session:
+        assert session.ctx.transport.target.pins == ("aa", "bb")
+    with Session(spec()) as session:
+        assert session.ctx.transport.target.pins == ()
 
 
 def test_two_credentials_are_tried_and_no_third(box: Box) -> None:  # noqa: F811

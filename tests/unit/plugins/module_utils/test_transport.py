@@ -19,6 +19,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     NwcsError,
     TlsError,
     Unreachable,
+    WrongCertificate,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Limits, Target, Transport
 
@@ -579,3 +580,20 @@ def test_certificate_that_no_library_reads_has_its_fingerprint():
     assert tls.describe(b"junk") == {
         "subject": "", "issuer": "", "san": [], "not_after": "", "sha256": hashlib.sha256(b"junk").hexdigest(),
     }  # fmt: skip
+
+
+def test_a_certificate_that_is_not_pinned_gets_nothing(tmp_path):
+    server, _pem = secure_server(tmp_path, "127.0.0.1")
+    with server:
+        device = transport(server.port, scheme="https", tls_verify=False)
+        device.request("GET", "/")
+        digest = device.certificate()["sha256"]
+        asked = server.connections
+        pinned = transport(server.port, scheme="https", tls_verify=False, pins=("00" * 32, digest))
+        assert pinned.request("GET", "/").body == b"secure"
+        wrong = transport(server.port, scheme="https", tls_verify=False, pins=("00" * 32,))
+        said = str(fails(wrong, WrongCertificate, "certificate"))
+        assert digest in said and "[guard: pin]" in said and "nwcs_pins" in said
+        assert wrong.requests == 0 and len(server.requests) == 2, (asked, server.requests)
+        # A service at another port may have a certificate of its own; a copy for the same place keeps the pins.
+        assert wrong.via("https", 1).target.pins == () and wrong.via().target.pins == ("00" * 32,)

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What would cut us off is not planned: the ways in that a change must leave (DESIGN 6, H40, H41, H61).
+
+Every refusal names its guard: way-in, own-account, seen-address. Those of other places: commit-confirm and proof
+(applying), identity and pin (session, transport), lock-budget, hold, lease and weaker (controller).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import VALUE, Key
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
+
+
+class Guards:
+    """Mixed into the planner: needs its session, driver, ctx, readings and changes, and _note()."""
+
+    session: Any
+    driver: Any
+    ctx: Any
+    readings: Any
+    changes: list[Any]
+    _note: Any
+
+    def _with_ways_in(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
+        """A source filter always holds the address the device sees us by, and the recorders (H41, H61)."""
+        mode, sources = wanted.get(("access", "mode")), wanted.get(("access", "sources"))
+        if sources is None or (mode is not None and mode.value != "allow"):
+            return wanted
+        ours = [*self._seen_as(), *(self.session.spec.get("recorders") or ())]
+        both = settings.normalise(("access", "sources"), [*sources.value, *ours])
+        wanted[("access", "sources")] = Want(both, sources.mode, sources.origin)
+        return wanted
+
+    def _seen_as(self) -> list[str]:
+        """The addresses by which the device sees us, as far as that is known: what the device says, what a person
+        has declared, or our own address where no router lies between. Empty: nobody knows (H41)."""
+        told = self.driver.seen_address(self.ctx)
+        if told:
+            return [told]
+        local = self.ctx.transport.local_address()
+        if declared := list(self.session.spec.get("seen_as") or ()):
+            return [*declared, local] if local else declared
+        theirs = self.readings.get(("network", "address"))
+        addresses = theirs.value if theirs is not None and theirs.state == VALUE else []
+        return [local] if local and any(_same_network(local, address) for address in addresses) else []
+
+    def _guard(self) -> None:
+        """Changes to the way in use that nothing proves a replacement for are not made (H40, H41)."""
+        scheme = self.session.way["scheme"]
+        filter_may_cut = self._filter_may_cut()
+        for change in list(self.changes):
+            why, guard = "", "way-in"
+            if settings.closes_http(change.key, change.new):
+                if scheme == "http" and not self._will_be("https"):
+                    why = "this is the only way in: the device has no HTTPS to go on with"
+            elif change.key == ("services", "https", "enabled") and change.new is False:
+                if scheme == "https" and not (self.session.spec.get("plain_http") and self._will_be("http")):
+                    why = "we are connected by HTTPS, and no other way in remains that the inventory allows"
+            elif change.key[0] == "network" and change.key[1] in ("address", "addressing", "gateway"):
+                why = "changing the address of a device is not done from here"
+            elif change.key[0] == "services" and change.key[-1] == "ports" and change.key[1] == scheme:
+                why = "this is the port we are connected to"
+            elif change.key[0] == "access" and filter_may_cut:
+                why = (
+                    "the device may see us under another address than our own (a router lies between): name it in "
+                    "nwcs_seen_as, else this filter could lock us out"
+                )
+                guard = "seen-address"
+            if why:
+                self.changes.remove(change)
+                self._note(change.key, "guarded", change.want, change.old, why, guard)
+
+    def _will_be(self, service: str) -> bool:
+        """Is this way to us open now, or opened by this very plan, and not closed by it?"""
+        key = ("services", service, "enabled")
+        planned = [change.new for change in self.changes if change.key == key]
+        there = self.readings.get(key)
+        return planned[-1] is True if planned else bool(there and there.state == VALUE and there.value)
+
+    def _filter_may_cut(self) -> bool:
+        """Is a filter on after this plan, of which nobody knows whether it holds the address the device sees us by?"""
+        mode = self.readings.get(("access", "mode"))
+        after = next((c.new for c in self.changes if c.key == ("access", "mode")), mode.value if mode else None)
+        return after != "off" and not self._seen_as()
+
+
+def _same_network(local: str, address: str) -> bool:
+    """Is `local` an address in the network of `address` ("192.0.2.10/24")?"""
+    try:
+        return ipaddress.ip_address(local) in ipaddress.ip_interface(address).network
+    except ValueError:
+        return False
