@@ -89,7 +89,7 @@ def _by_characters(text: str, each: float) -> float:
 
 def _looks_like_word(word: str) -> bool:
     """Lower case, capitalised or all capitals, of at most 15 letters with vowels: dictionaries have such."""
-    if not (word.islower() or word.isupper() or word.istitle()) or len(word) > 15:
+    if not word.isalpha() or not (word.islower() or word.isupper() or word.istitle()) or len(word) > 15:
         return False
     vowels = sum(c in "aeiouyäöü" for c in word.lower())
     return 0.2 <= vowels / len(word) <= 0.7 or not word.isascii()
