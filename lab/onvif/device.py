@@ -307,6 +307,8 @@ class OnvifDevice(Device):
         known = self.model.get("operations")
         if operation is None or call.service not in self.services or call.operation in self.model.get("without", ()):
             return None
+        if operation.needs and not self.model.get(operation.needs):
+            return None
         return None if known is not None and call.operation not in known else operation
 
     def _unsupported(self, call: Call) -> Response:

@@ -52,6 +52,10 @@ def capabilities(device: OnvifDevice) -> dict[str, dict[str, Any]]:
             "FirmwareUpgrade": False,
         },
     }
+    policies = {"PasswordComplexity": "password_policy", "AuthFailureWarnings": "failure_warning"}
+    told = [word for word, part in policies.items() if device.model.get(part)]
+    if told:
+        groups["Security"]["SecurityPolicies"] = " ".join(told)
     if device.digest.algorithms != ["MD5"]:
         groups["Security"]["HashingAlgorithms"] = " ".join(device.digest.algorithms)
     for group, given in device.model.get("capabilities", {}).items():

@@ -60,8 +60,9 @@ def _read_user(device: OnvifDevice, element: Any) -> dict[str, Any]:
     return {"Username": name, "Password": raw(element, "tt:Password"), "UserLevel": level}
 
 
-def _check_password(device: OnvifDevice, password: str | None, weak: str) -> str:
+def _check_password(device: OnvifDevice, user: dict[str, Any], weak: str) -> str:
     """The password as it is stored; `weak` is the fault for a missing or too simple one (it differs by operation)."""
+    password = user["Password"]
     if password is None or (not password and "H10" not in device.faults):
         if "H10" not in device.faults:
             raise Fault("Sender", "OperationProhibited", weak, reason="Too weak")
@@ -73,7 +74,21 @@ def _check_password(device: OnvifDevice, password: str | None, weak: str) -> str
         raise Fault("Sender", "OperationProhibited", "PasswordTooLong")
     if len(password) < device.model.get("min_password_length", 0):
         raise Fault("Sender", "OperationProhibited", weak, reason="Too weak")
+    if _breaks_policy(device.model.get("password_policy", {}), user["Username"], password):
+        raise Fault("Sender", "OperationProhibited", weak, reason="Too weak")
     return password
+
+
+def _breaks_policy(policy: dict[str, Any], name: str, password: str) -> bool:
+    counts = {
+        "MinLen": len(password),
+        "Uppercase": sum(char.isupper() for char in password),
+        "Number": sum(char.isdigit() for char in password),
+        "SpecialChars": sum(not char.isalnum() for char in password),
+    }
+    if any(count < policy.get(rule, 0) for rule, count in counts.items()):
+        return True
+    return bool(policy.get("BlockUsernameOccurrence")) and name.lower() in password.lower()
 
 
 @operation("tds", WRITE_SYSTEM)
@@ -89,7 +104,7 @@ def create_users(device: OnvifDevice, call: Call) -> None:
             user["Username"] = user["Username"][:longest]
         if any(user["Username"] == other["Username"] for other in users):
             raise Fault("Sender", "OperationProhibited", "UsernameClash", reason="Username already exists")
-        user["Password"] = _check_password(device, user["Password"], "Password")
+        user["Password"] = _check_password(device, user, "Password")
         users.append(user | {"fixed": False})
     if len(users) > device.limit("MaxUsers"):
         raise Fault("Receiver", "Action", "TooManyUsers", reason="Maximum number of users exceeded")
@@ -111,7 +126,7 @@ def set_user(device: OnvifDevice, call: Call) -> None:
         if found["fixed"] and wanted["UserLevel"] != found["UserLevel"]:
             raise Fault("Sender", "InvalidArgVal", "FixedUser")
         found["UserLevel"] = wanted["UserLevel"]
-        found["Password"] = _check_password(device, wanted["Password"], "PasswordTooWeak")
+        found["Password"] = _check_password(device, wanted, "PasswordTooWeak")
     device.put("users", users)
 
 
@@ -132,6 +147,44 @@ def delete_users(device: OnvifDevice, call: Call) -> None:
     if "H11" not in device.faults and not any(user["UserLevel"] == "Administrator" for user in users):
         raise Fault("Sender", "InvalidArgVal", "FixedUser", reason="The last administrator cannot be deleted")
     device.put("users", users)
+
+
+# -- what passwords must be like, and warnings of failed logins (ONVIF 21.12) -----------------------------------------
+# The answer holds the rules that the model has, in the order of the schema; a rule that is not there is not supported.
+POLICY = ("MinLen", "Uppercase", "Number", "SpecialChars", "BlockUsernameOccurrence")
+
+
+@operation("tds", READ_SYSTEM, needs="password_policy")
+def get_password_complexity_options(device: OnvifDevice, call: Call) -> list[Node]:
+    """GetPasswordComplexityOptions"""
+    policy = device.model["password_policy"]
+    nodes = [
+        Node(f"tds:{rule}Range", Node("tt:Min", 0), Node("tt:Max", device.limit("MaxPasswordLength")))
+        for rule in POLICY[:4]
+        if rule in policy
+    ]
+    return [*nodes, *(Node(f"tds:{rule}Supported", True) for rule in POLICY[4:] if rule in policy)]
+
+
+@operation("tds", READ_SYSTEM, needs="password_policy")
+def get_password_complexity_configuration(device: OnvifDevice, call: Call) -> list[Node]:
+    """GetPasswordComplexityConfiguration"""
+    policy = device.model["password_policy"]
+    return [Node(f"tds:{rule}", policy[rule]) for rule in POLICY if rule in policy]
+
+
+@operation("tds", READ_SYSTEM, needs="failure_warning")
+def get_auth_failure_warning_options(device: OnvifDevice, call: Call) -> list[Node]:
+    """GetAuthFailureWarningOptions"""
+    ranges = {"MonitorPeriodRange": (1, 3600), "AuthFailureRange": (1, 100)}
+    return [Node(f"tds:{n}", Node("tt:Min", low), Node("tt:Max", high)) for n, (low, high) in ranges.items()]
+
+
+@operation("tds", READ_SYSTEM, needs="failure_warning")
+def get_auth_failure_warning_configuration(device: OnvifDevice, call: Call) -> list[Node]:
+    """GetAuthFailureWarningConfiguration: an event only; how the device locks is `lockout_attempts`, and not told."""
+    warning = device.model["failure_warning"]
+    return [Node(f"tds:{name}", warning[name]) for name in ("Enabled", "MonitorPeriod", "MaxAuthFailures")]
 
 
 # -- time ----------------------------------------------------------------------------------------------------------

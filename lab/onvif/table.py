@@ -41,6 +41,7 @@ class Operation:
     name: str
     access: str
     handler: Handler
+    needs: str = ""  # part of a model without which a device does not have this operation
 
     @property
     def writes(self) -> bool:
@@ -50,7 +51,7 @@ class Operation:
 OPERATIONS: dict[tuple[str, str], Operation] = {}
 
 
-def operation(service: str, access: str) -> Callable[[Handler], Handler]:
+def operation(service: str, access: str, needs: str = "") -> Callable[[Handler], Handler]:
     """Enter a function as an operation of `service`; the first word of its docstring is the operation's name.
 
     The function gives the children of the response element (a node, a list, or None for an empty response) and
@@ -59,7 +60,7 @@ def operation(service: str, access: str) -> Callable[[Handler], Handler]:
 
     def enter(handler: Handler) -> Handler:
         name = handler.__doc__.split()[0].rstrip(".:,") if handler.__doc__ else ""
-        OPERATIONS[service, name] = Operation(service, name, access, handler)
+        OPERATIONS[service, name] = Operation(service, name, access, handler, needs)
         return handler
 
     return enter

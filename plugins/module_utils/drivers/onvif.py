@@ -22,7 +22,10 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import onvif_system as system
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_accounts import FACTORY_NAMES
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_accounts import (
+    FACTORY_NAMES,
+    password_policy,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_session import (
     OnvifContext,
     now,
@@ -228,10 +231,17 @@ class OnvifDriver(Driver):
         else:  # 15 and 16 were seen as limits (onvif.md 2.3); 16 characters are strong enough, and rarely refused
             rules.max_length, rules.source = 16, "the device does not tell its limit"
         rules.min_length = min(rules.min_length, rules.max_length)
+        least, rules.classes, source = password_policy(ctx)
+        rules.min_length = max(rules.min_length, least)
+        if not (told or known):  # 16 is only our guess
+            rules.max_length = max(rules.max_length, rules.min_length)
+        rules.source += source and f"; {source}"
         return rules
 
     def lock_rules(self, ctx: OnvifContext) -> LockRules:
-        return LockRules(source="ONVIF does not tell (onvif.md 2.7)")
+        """Unknown. The authentication failure warning of ONVIF 21.12 has a number of failures and a period, but it only
+        sends an event: it neither locks nor says when the device does (onvif.md 2.2), so it is not asked."""
+        return LockRules(source="ONVIF has no lock-out setting; its failure warning locks nothing (onvif.md 2.2, 2.7)")
 
     def restart(self, ctx: OnvifContext) -> None:
         ctx.call("tds:SystemReboot")

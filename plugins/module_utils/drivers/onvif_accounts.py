@@ -13,8 +13,23 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree, secret_name
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_soap import el, exact, kids, more, text
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Busy, DeviceError, Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_soap import (
+    el,
+    exact,
+    integer,
+    kid,
+    kids,
+    more,
+    text,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    Busy,
+    DeviceError,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
 
 ROLE_OF = {"Administrator": "administrator", "Operator": "operator", "User": "viewer"}  # others: "other"
 LEVEL_OF = {role: level for level, role in ROLE_OF.items()}
@@ -148,3 +163,25 @@ def _user(user: dict[str, str], password: str) -> Element:
         el("tt:Password", password),
         el("tt:UserLevel", user["level"]),
     )
+
+
+# -- what passwords must be like (onvif.md 2.2, 2.3; ONVIF 21.12) ------------------------------------------------------
+_CLASSES = {"Uppercase": "upper", "Number": "digit", "SpecialChars": "special"}
+
+
+def password_policy(ctx: Any) -> tuple[int, dict[str, int], str]:
+    """(least length, least number of characters by kind, a sentence for the source; "" where there is no policy).
+
+    Asked whatever the capabilities say, they are wrong too often (H08); one request. Whether the account's name is
+    blocked (BlockUsernameOccurrence) does not matter: passwords made here never hold it.
+    """
+    try:
+        response = ctx.call("tds:GetPasswordComplexityConfiguration")
+        rules = [name for name in ("MinLen", *_CLASSES) if kid(response, name) is not None]
+        told = {name: integer(response, name, high=128) for name in rules}
+    except (Unsupported, Refused, Busy, BadAnswer, Unreachable) as error:
+        promised = "PasswordComplexity" in ctx.security().get("SecurityPolicies", "").split()
+        return 0, {}, f"its password policy could not be read ({error.message})" if promised else ""
+    classes = {kind: told[name] for name, kind in _CLASSES.items() if told.get(name)}
+    source = "its password complexity configuration" if any(told.values()) else ""
+    return told.get("MinLen", 0), classes, source

@@ -355,7 +355,7 @@ class OpenWrtDriver(contract.Driver):
         return PasswordRules(8, 64, None, "passwd and rpcd ask for nothing (fact sheet 7); the limits are ours")
 
     def lock_rules(self, ctx: Context) -> LockRules:
-        return LockRules(None, None, "rpcd has no lock-out (fact sheet 3)")
+        return LockRules(None, None, "rpcd has no lock-out (fact sheet 3)", locks=False)
 
     def restart(self, ctx: OpenWrtContext) -> None:
         for object_ in ("system", "rpc-sys"):
