@@ -20,6 +20,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MAN
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, files, inventory, passwords, run
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import result as results
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import sheet as sheets
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.inventory import Device
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.state import DeviceState
@@ -37,9 +38,11 @@ class DeviceRun:
     ) -> None:
         self.device, self.send, self.job, self.check = device, send, job, check
         self.state = DeviceState(device.folders["nwcs_state_dir"], device.site, device.name)
-        self.store = SecretStore(
-            device.folders["nwcs_secret_store"], device.site, device.name, vault, device.options["vault_id"]
-        )
+        self.documents = open_documents(
+            device.folders["nwcs_secret_store"], device.site, vault, device.options["vault_id"],
+            device.options.get("store_options") or {},
+        )  # fmt: skip
+        self.store = SecretStore(self.documents, device.name)
         self.sheet_dir = device.folders["nwcs_sheet_dir"]
         self._loaded: tuple[dict[str, Any] | None, ...] = ()  # the sheet, once it was looked for
         self.start = time.monotonic()

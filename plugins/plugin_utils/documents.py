@@ -25,7 +25,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, StateError
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import StateError
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.vault_strength import MAKE_ONE, weakness
 
@@ -308,6 +308,11 @@ class VaultFiles(Documents):
             _replace(handle, leaf, data, where)
         return os.path.join(os.path.dirname(where), beside) if beside else ""
 
+    def keep(self, name: Name, data: bytes) -> None:
+        """Keep bytes that are encrypted already, over whatever is there: this is how a second copy is written."""
+        with self._locked(name) as (handle, leaf):
+            _replace(handle, leaf, data, self.where(name))
+
     @staticmethod
     def _version_at(handle: int, leaf: str, where: str) -> str:
         data = _content(handle, leaf, where)
@@ -388,10 +393,22 @@ def open_documents(
 
     options: "copy" (a folder, or a command as a list), "token" (token file), "ca", "namespace".
     """
+    from ansible_collections.nwcs.hardening.plugins.plugin_utils import copies
+
     options = options or {}
-    if re.match(r"(?i)[a-z][a-z0-9+.-]*://", location):
-        raise InputError(f"nwcs_secret_store is {location!r}.", "Give a folder.")
-    return VaultFiles(location, site, vault, vault_id)
+    documents: Documents
+    if is_url(location):
+        from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents_kv import KvDocuments
+
+        documents = KvDocuments(location, Seal(site, vault, vault_id), options)
+    else:
+        documents = VaultFiles(location, site, vault, vault_id)
+    documents.copy = copies.open_copy(options.get("copy"), site, location)
+    return documents
+
+
+def is_url(location: str) -> bool:
+    return bool(re.match(r"(?i)[a-z][a-z0-9+.-]*://", location))
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

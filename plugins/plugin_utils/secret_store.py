@@ -1,78 +1,55 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets of devices, encrypted at rest: one ansible-vault file per device (DESIGN 6).
+"""The secrets of one device, in a document of their own (documents.py; DESIGN 6).
 
-An account's entry keeps the current password, a pending one (made, perhaps sent, not yet proven) and the last five.
-Nothing is written without a vault password. `ansible-vault view FILE` reads the files.
+An account's entry keeps the current password, a pending one (made, perhaps sent, not yet proven) and the last five,
+each with its time (UTC) and reason. What was sent last is never lost: it is the pending one, the current one, or the first
+of the older ones.
 """
 
 from __future__ import annotations
 
 import copy
 import datetime
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import StateError
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import Conflict, Documents
 
 KEEP = 5  # older passwords of an account that stay readable
+SCHEMA = 1
+TRIES = 5  # of a change that only confirms what is known, when another process writes at the same moment
 
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+Entries = dict[str, dict[str, Any]]
 
 
 class SecretStore:
-    """One device's secrets. `vault` is the VaultLib that Ansible set up (its secrets may be empty)."""
+    """One device's secrets. `notes`: what the user should be told of writes that went well so far."""
 
-    def __init__(self, folder: str, site: str, device: str, vault: Any, vault_id: str | None = None) -> None:
-        self.path = os.path.join(folder, files.safe_name(site or "default"), files.safe_name(device) + ".vault.yml")
-        self.device = device
-        self.vault = vault
-        self.vault_id = vault_id
-        self._entries: dict[str, dict[str, Any]] | None = None
+    def __init__(self, documents: Documents, device: str) -> None:
+        self.documents, self.device = documents, device
+        self.name = ("secrets", device)
+        self.notes: list[str] = []
+        self._entries: Entries | None = None
+        self._version = ""
+
+    @property
+    def path(self) -> str:
+        """Where the document is, for messages."""
+        return self.documents.where(self.name)
 
     # -- reading -----------------------------------------------------------------------------------------------------
-    def entries(self) -> dict[str, dict[str, Any]]:
-        """{secret name: {"current": …, "pending": …, "previous": […]}}; {} where there is no file yet."""
+    def entries(self) -> Entries:
+        """{secret name: {"current": …, "pending": …, "previous": […]}}; {} where there is no document yet."""
         if self._entries is None:
-            self._entries = self._load()
+            content, self._version = self.documents.read(self.name)
+            self._entries = {} if content is None else entries_of(content, self.path)
         return self._entries
 
-    def _load(self) -> dict[str, dict[str, Any]]:
-        try:
-            with open(self.path, "rb") as file:
-                data = file.read(files.MAX_BYTES)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise StateError(f"{self.path}: the secret store cannot be read: {error.strerror}.") from None
-        return self._decoded(data)
-
-    def _decoded(self, data: bytes) -> dict[str, dict[str, Any]]:
-        import yaml
-        from ansible.errors import AnsibleError
-
-        try:
-            if self.vault is None:
-                raise AnsibleError("no vault")
-            text = self.vault.decrypt(data)
-        except (AnsibleError, ValueError):  # ValueError: a broken envelope
-            raise StateError(
-                f"{self.path}: the secret store of {self.device} cannot be decrypted.",
-                "Give the vault password it was written with (--vault-password-file, --vault-id).",
-            ) from None
-        try:
-            content = yaml.safe_load(text)
-            return {str(name): _entry(entry) for name, entry in content["secrets"].items()}
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
-            raise StateError(f"{self.path}: the decrypted secret store has another shape than expected.") from None
-
     def value(self, name: str, which: str = "current") -> str | None:
-        """The password called `name`, or None."""
+        """The password called `name`, or None. A pending one also when it was not sent yet."""
         entry = self.entries().get(name, {}).get(which)
         return entry["value"] if entry else None
 
@@ -89,84 +66,163 @@ class SecretStore:
 
     def values(self) -> list[str]:
         """Every secret text in the store, for scrubbing what leaves."""
-        found = []
-        for entry in self.entries().values():
-            for part in (entry.get("current"), entry.get("pending"), *(entry.get("previous") or ())):
-                if part:
-                    found.append(part["value"])
-        return found
+        return [part["value"] for entry in self.entries().values() for part in parts_of(entry)]
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def can_write(self) -> bool:
-        return bool(self.vault is not None and self.vault.secrets)
+        return self.documents.refuses() is None
 
-    def prepare(self, passwords: Mapping[str, str], why: str) -> None:
-        """Keep new passwords as pending, before they are sent anywhere."""
-        entries = copy.deepcopy(self.entries())
+    def prepare(
+        self, passwords: Mapping[str, str], why: str, bits: Mapping[str, float] | None = None, sent: bool = True
+    ) -> None:
+        """Keep new passwords as pending, before they are sent anywhere; with a verified second copy, where one is set.
+
+        `sent` is False when mark_sent() will be called before the first byte leaves. StateError: nothing may be sent.
+        """
+        if not passwords:
+            return
+        before = self.entries()
+        entries = copy.deepcopy(before)
         for name, password in passwords.items():
             entry = entries.setdefault(name, {"current": None, "pending": None, "previous": []})
-            old = entry.get("pending")
-            if old and old["value"] != password and old.get("sent"):
+            old = entry["pending"]
+            same = bool(old) and old["value"] == password
+            if old and not same and old.get("sent"):
                 entry["previous"] = [old, *entry["previous"]][:KEEP]
-            entry["pending"] = {"value": password, "at": _now(), "why": why, "sent": True}
-        if passwords:
-            self._save(entries)
-
-    def promote(self, names: list[str]) -> None:
-        """The pending passwords of `names` are proven: they become current."""
-        changed, entries = False, copy.deepcopy(self.entries())
-        for name in names:
-            entry = entries.get(name)
-            if not entry or not entry.get("pending"):
-                continue
-            if entry.get("current"):
-                entry["previous"] = [entry["current"], *entry["previous"]][:KEEP]
-            entry["current"], entry["pending"] = {**entry["pending"], "proven": _now()}, None
-            changed = True
-        if changed:
-            self._save(entries)
-
-    def drop_pending(self, names: list[str]) -> None:
-        """Pending passwords that were certainly never sent, or were proven not to be in force."""
-        changed, entries = False, copy.deepcopy(self.entries())
-        for name in names:
-            entry = entries.get(name)
-            if entry and entry.get("pending"):
-                entry["previous"] = [entry["pending"], *entry["previous"]][:KEEP]
-                entry["pending"] = None
-                changed = True
-        if changed:
-            self._save(entries)
-
-    def _save(self, entries: dict[str, dict[str, Any]]) -> None:
-        """Keep `entries`, in the file first: what this object then gives is what the file holds."""
-        import yaml
-        from ansible.errors import AnsibleError
-        from ansible.parsing.vault import match_encrypt_secret
-
-        if not self.can_write():
-            raise StateError(
-                f"{self.device}: there is no vault password, so no new password is made or sent.",
-                "Give one: --vault-password-file FILE, or ANSIBLE_VAULT_PASSWORD_FILE.",
-            )
-        content = {"schema": 1, "device": self.device, "secrets": entries}
-        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=True)
+            was_sent = same and bool(old.get("sent"))
+            entry["pending"] = {"value": password, "at": now(), "why": why, "sent": sent or was_sent}
+            if bits and name in bits:
+                entry["pending"]["bits"] = round(bits[name], 1)
+        existed = self._version
+        self._write(entries)
         try:
-            vault_id, secret = match_encrypt_secret(self.vault.secrets, encrypt_vault_id=self.vault_id)
-        except AnsibleError:
+            self._copy()
+        except StateError as error:
+            self._take_back(before, existed)
             raise StateError(
-                f"{self.device}: there is no vault password with the id {self.vault_id!r} (nwcs_vault_id).",
-                "Give it with --vault-id ID@FILE.",
+                f"{self.device}: the second copy of the secrets failed, so nothing was sent: {error.message}",
+                error.advice,
             ) from None
-        data = self.vault.encrypt(text, secret=secret, vault_id=None if vault_id == "default" else vault_id)
-        # What cannot be read back would be lost the moment it is sent: tried before the old file goes, and after.
-        if self._decoded(data) == entries:
-            files.private_folder(os.path.dirname(self.path))
-            files.write_private(self.path, data)
-            if self._load() == entries:
-                self._entries = entries
+
+    def mark_sent(self, names: Iterable[str]) -> None:
+        """From now on the pending passwords of `names` may be in force. StateError: they must not be sent."""
+        own = self._own_pending(names)
+
+        def change(entries: Entries) -> bool:
+            for name, part in own.items():
+                pending = entries.get(name, {}).get("pending")
+                if not pending or pending["value"] != part["value"]:
+                    raise Conflict(self.path)
+            changed = False
+            for name in own:
+                changed |= not entries[name]["pending"].get("sent")
+                entries[name]["pending"]["sent"] = True
+            return changed
+
+        self._confirm(change)
+
+    def promote(self, names: Iterable[str]) -> None:
+        """The pending passwords of `names` are proven: they become current."""
+        own = self._own_pending(names)
+
+        def change(entries: Entries) -> bool:
+            changed = False
+            for name, part in own.items():
+                entry = entries.setdefault(name, {"current": None, "pending": None, "previous": []})
+                # Another process may have proven ours already, and even have replaced it.
+                if any(p["value"] == part["value"] and p.get("proven") for p in parts_of(entry)):
+                    continue
+                if entry["pending"] and entry["pending"]["value"] == part["value"]:
+                    entry["pending"] = None
+                older = [p for p in entry["previous"] if p["value"] != part["value"]]
+                entry["previous"] = [entry["current"], *older][:KEEP] if entry["current"] else older
+                entry["current"] = {**part, "sent": True, "proven": now()}
+                changed = True
+            return changed
+
+        self._confirm(change)
+
+    def drop_pending(self, names: Iterable[str]) -> None:
+        """Pending passwords that were certainly never sent, or were proven not to be in force."""
+        own = self._own_pending(names)
+
+        def change(entries: Entries) -> bool:
+            changed = False
+            for name, part in own.items():
+                entry = entries.get(name)
+                if entry and entry["pending"] and entry["pending"]["value"] == part["value"]:
+                    entry["previous"] = [entry["pending"], *entry["previous"]][:KEEP]
+                    entry["pending"] = None
+                    changed = True
+            return changed
+
+        self._confirm(change)
+
+    def _own_pending(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """The pending parts as this object knows them: they are what was sent and proven, whatever others write."""
+        entries = self.entries()
+        return {name: dict(entries[name]["pending"]) for name in names if entries.get(name, {}).get("pending")}
+
+    def _confirm(self, change: Callable[[Entries], bool]) -> None:
+        """Apply `change` to the newest state; it may be applied again. A failed second copy is a note here: the
+        secret is in the first one, and the next write copies the whole document again."""
+        for attempt in range(TRIES):
+            entries = copy.deepcopy(self.entries())
+            if not change(entries):
                 return
-        raise StateError(f"{self.path}: the secret store could not be read back; nothing was sent.")
+            try:
+                self._write(entries)
+                break
+            except Conflict:
+                if attempt == TRIES - 1:
+                    raise
+        try:
+            self._copy()
+        except StateError as error:
+            self.notes.append(
+                f"The second copy of the secrets is behind: {error.message} {error.advice}".strip()
+                + " It is tried again with the next change, or now with: nwcs-secrets copy."
+            )
+
+    def _write(self, entries: Entries) -> None:
+        """The document first: what this object then gives is what the document holds."""
+        content = {"schema": SCHEMA, "device": self.device, "secrets": entries}
+        try:
+            self._version = self.documents.write(self.name, content, self._version)
+        except Conflict:
+            self._entries = None  # what was read is no longer true
+            raise Conflict(f"{self.device}: {self.path}") from None
+        self._entries = entries
+
+    def _copy(self) -> None:
+        if self.documents.copy is not None:
+            self.documents.copy.bring(self.documents, self.name)
+
+    def _take_back(self, before: Entries, existed: str) -> None:
+        """Nothing was sent, so the next run must not try it: one attempt; where it fails, the pending one stays."""
+        try:
+            if existed:
+                self._write(before)
+            else:
+                self.documents.delete(self.name, self._version)
+        except StateError:
+            pass
+        self._entries, self._version = None, ""
+
+
+def parts_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All passwords of an account's entry, newest first."""
+    return [part for part in (entry.get("pending"), entry.get("current"), *(entry.get("previous") or ())) if part]
+
+
+def entries_of(content: Mapping[str, Any], where: str) -> Entries:
+    """The entries of a document's content. StateError for another shape."""
+    try:
+        if content.get("schema", SCHEMA) != SCHEMA:
+            raise StateError(f"{where}: this was written by a newer version of nwcs.hardening.", "Update it here too.")
+        return {str(name): _entry(entry) for name, entry in content["secrets"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise StateError(f"{where}: the decrypted file has another shape than expected.") from None
 
 
 def _entry(data: Any) -> dict[str, Any]:
@@ -176,3 +232,8 @@ def _entry(data: Any) -> dict[str, Any]:
         if part is not None and not isinstance(part["value"], str):
             raise ValueError("a password that is no text")
     return entry
+
+
+def now() -> str:
+    """The time as it stands in documents: UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -58,7 +58,7 @@ class Workplace:
         self.vault_file = folder / "vault-password"
         for path in (self.inventory, self.work, folder / "home", folder / "cwd"):
             path.mkdir(mode=0o700)
-        self.vault_file.write_text("e2e-vault-password\n")
+        self.vault_file.write_text("cV7-end2end-Qm4x-Tz9k-Wr2p\n")
         self.vault_file.chmod(0o600)
         self.extra: list[str] = []  # arguments of every run
 

@@ -14,8 +14,9 @@ import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import controller, inventory, sheet
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 
-VAULT = VaultLib([("default", VaultSecret(b"correct horse battery"))])
+VAULT = VaultLib([("default", VaultSecret(b"k7Qz-mP2x-Lw9v-Rt4b"))])
 OWN = 'accounts."admin".password'
 IDENTITY = {"manufacturer": "M", "model": "X", "serial": "S1", "mac": "", "firmware": "1.0", "endpoint": ""}
 
@@ -76,7 +77,7 @@ class Site:
         return self.answers.pop(0)
 
     def store(self) -> Any:
-        return controller.SecretStore(str(self.folder / "secrets"), "default", "cam", VAULT)
+        return controller.SecretStore(open_documents(str(self.folder / "secrets"), "default", VAULT), "cam")
 
 
 @pytest.fixture

@@ -16,18 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import StateError
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import documents
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import KEEP, SecretStore
 
 NAME = "accounts.admin"
 
 
-def vault(password: bytes | None = b"vault-password", label: str = "default") -> VaultLib:
+def vault(password: bytes | None = b"k7Qz-mP2x-Lw9v-Rt4b", label: str = "default") -> VaultLib:
     return VaultLib([(label, VaultSecret(password))] if password else [])
 
 
 def store_in(folder: Path, key: VaultLib | None = None, vault_id: str | None = None) -> SecretStore:
-    return SecretStore(str(folder / "secrets"), "plant", "cam-1", key or vault(), vault_id)
+    return SecretStore(open_documents(str(folder / "secrets"), "plant", key or vault(), vault_id), "cam-1")
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ class TestFile:
         store.prepare({"accounts.secretname": "Recognisable-Secret-77"}, "harden")
         store.promote(["accounts.secretname"])
         found = list((tmp_path / "secrets").rglob("*"))
-        assert [path.name for path in found if path.is_file()] == ["cam-1.vault.yml"]
+        assert sorted(path.name for path in found if path.is_file()) == [".lock", "cam-1.vault.yml"]
         for path in [tmp_path / "secrets", *found]:
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
         data = Path(store.path).read_bytes()
@@ -127,11 +128,12 @@ class TestFile:
         assert content["secrets"][NAME]["pending"]["value"] == "First-Pass-1"
 
     def test_a_vault_id_is_used_and_named(self, tmp_path: Path) -> None:
-        both = VaultLib([("plant", VaultSecret(b"plant-key")), ("other", VaultSecret(b"other-key"))])
+        other = b"o2Hc-vG7t-Rm4q-Jx9w"
+        both = VaultLib([("plant", VaultSecret(b"p3Wd-zX8n-Yb5s-Kf6j")), ("other", VaultSecret(other))])
         store = store_in(tmp_path, both, "other")
         store.prepare({NAME: "First-Pass-1"}, "harden")
         assert Path(store.path).read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;other\n")
-        assert store_in(tmp_path, vault(b"other-key", "other")).value(NAME, "pending") == "First-Pass-1"
+        assert store_in(tmp_path, vault(other, "other")).value(NAME, "pending") == "First-Pass-1"
 
     def test_an_unknown_vault_id_is_one_sentence(self, tmp_path: Path) -> None:
         store = store_in(tmp_path, vault(), "plant")
@@ -140,7 +142,7 @@ class TestFile:
         assert not os.path.exists(store.path)
 
     def test_no_device_chooses_the_place(self, tmp_path: Path) -> None:
-        store = SecretStore(str(tmp_path / "secrets"), "../..", "../../etc/cron.d/x", vault())
+        store = SecretStore(open_documents(str(tmp_path / "secrets"), "../..", vault()), "../../etc/cron.d/x")
         store.prepare({NAME: "First-Pass-1"}, "harden")
         assert Path(store.path).resolve().is_relative_to(tmp_path / "secrets")
 
@@ -148,7 +150,7 @@ class TestFile:
 class TestNoKey:
     @pytest.mark.parametrize("key", [None, VaultLib([])])
     def test_without_a_vault_password_nothing_is_made(self, tmp_path: Path, key: VaultLib | None) -> None:
-        store = SecretStore(str(tmp_path / "secrets"), "plant", "cam-1", key)
+        store = SecretStore(open_documents(str(tmp_path / "secrets"), "plant", key), "cam-1")
         assert not store.can_write()
         with pytest.raises(StateError, match="no vault password, so no new password is made or sent") as caught:
             store.prepare({NAME: "Recognisable-Secret-77"}, "harden")
@@ -156,13 +158,13 @@ class TestNoKey:
         assert not (tmp_path / "secrets").exists()
         assert store.candidates(NAME) == []  # what was not kept is not used
 
-    @pytest.mark.parametrize("key", [vault(b"wrong"), VaultLib([]), None])
+    @pytest.mark.parametrize("key", [vault(b"wrong-k7Qz-mP2x-Lw9v"), VaultLib([]), None])
     def test_the_wrong_one_reads_and_overwrites_nothing(
         self, store: SecretStore, tmp_path: Path, key: VaultLib | None
     ) -> None:
         store.prepare({NAME: "First-Pass-1"}, "harden")
         before = Path(store.path).read_bytes()
-        other = SecretStore(str(tmp_path / "secrets"), "plant", "cam-1", key)
+        other = SecretStore(open_documents(str(tmp_path / "secrets"), "plant", key), "cam-1")
         with pytest.raises(StateError, match="cannot be decrypted") as caught:
             other.candidates(NAME)
         assert "--vault-password-file" in caught.value.advice
@@ -173,7 +175,8 @@ class TestNoKey:
 
 class TestBroken:
     def write(self, store: SecretStore, text: str) -> None:
-        os.makedirs(os.path.dirname(store.path))
+        os.makedirs(os.path.dirname(store.path), 0o700)
+        Path(store.path).touch(0o600)
         Path(store.path).write_bytes(vault().encrypt(text))
 
     @pytest.mark.parametrize(
@@ -222,7 +225,7 @@ class TestBroken:
 
 
 class TestCrash:
-    @pytest.mark.parametrize("step", ["mkstemp", "fsync", "replace"])
+    @pytest.mark.parametrize("step", ["open", "fsync", "rename"])
     def test_the_old_file_or_the_new_one(
         self, store: SecretStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
     ) -> None:
@@ -233,13 +236,19 @@ class TestCrash:
         def cut(*_args: object, **_named: object) -> None:
             raise OSError(28, "No space left on device")
 
-        target = files.tempfile if step == "mkstemp" else files.os
+        real_open = os.open
+
+        def cut_making(path: str, flags: int, *more: object, **named: object) -> int:
+            if flags & os.O_EXCL:
+                cut()
+            return real_open(path, flags, *more, **named)
+
         with monkeypatch.context() as patch:
-            patch.setattr(target, step, cut)
+            patch.setattr(documents.os, step, cut_making if step == "open" else cut)
             with pytest.raises(StateError, match="No space left"):
                 store.prepare({NAME: "Second-Pass-2"}, "harden")
         assert Path(store.path).read_bytes() == before
-        assert os.listdir(os.path.dirname(store.path)) == ["cam-1.vault.yml"]
+        assert sorted(os.listdir(os.path.dirname(store.path))) == [".lock", "cam-1.vault.yml"]
         # Nor does the object in memory offer what is not kept.
         assert store.candidates(NAME) == [("current", "First-Pass-1")]
         store.prepare({NAME: "Third-Pass-3"}, "harden")
@@ -250,7 +259,7 @@ class TestCrash:
         store.promote([NAME])
         child = os.fork()
         if child == 0:  # the child ends the hard way, as by a power cut
-            files.os.replace = lambda *_names: os._exit(9)
+            documents.os.rename = lambda *_names, **_handles: os._exit(9)
             store.prepare({NAME: "Second-Pass-2"}, "harden")
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -262,8 +271,9 @@ class TestCrash:
     def test_what_cannot_be_read_back_is_not_kept(self, store: SecretStore, monkeypatch: pytest.MonkeyPatch) -> None:
         store.prepare({NAME: "First-Pass-1"}, "harden")
         before = Path(store.path).read_bytes()
-        honest = store.vault.encrypt
-        monkeypatch.setattr(store.vault, "encrypt", lambda text, **named: honest("secrets: {}", **named))
+        key = store.documents.seal.vault
+        honest = key.encrypt
+        monkeypatch.setattr(key, "encrypt", lambda text, **named: honest("secrets: {}", **named))
         with pytest.raises(StateError, match="could not be read back; nothing was sent"):
             store.prepare({NAME: "Second-Pass-2"}, "harden")
         assert Path(store.path).read_bytes() == before
