@@ -157,16 +157,7 @@ class Seal:
     def unseal(self, name: Name, data: bytes, where: str) -> dict[str, Any]:
         """The content of a document named `name`."""
         content, mark = self.opened(data, where)
-        own = [self.site, *name]
-        # Secrets that people wrote by hand, or that are older than the mark, have none; nothing else may lack it.
-        if mark is None and name[0] == "secrets" and content.get("device", name[-1]) == name[-1]:
-            return content
-        if mark != own:
-            theirs = "/".join(map(str, mark)) if isinstance(mark, list) else content.get("device", "nobody")
-            raise StateError(
-                f"{where}: this is the file of {theirs}, not of {'/'.join(own)}; somebody copied or renamed it.",
-                "Put the right file there, or delete this one.",
-            )
+        check_mark(self.site, name, mark, content, where)
         return content
 
     def opened(self, data: bytes, where: str) -> tuple[dict[str, Any], Any]:
@@ -189,6 +180,20 @@ class Seal:
             return content, content.pop(MARK, None)
         except (yaml.YAMLError, ValueError, AttributeError, TypeError, RecursionError):
             raise StateError(f"{where}: the decrypted file has another shape than expected.") from None
+
+
+def check_mark(site: str, name: Name, mark: Any, content: Mapping[str, Any], where: str) -> None:
+    """StateError when the document says it is another one."""
+    own = [site, *name]
+    # Secrets that people wrote by hand, or that are older than the mark, have none; nothing else may lack it.
+    if mark is None and name[0] == "secrets" and content.get("device", name[-1]) == name[-1]:
+        return
+    if mark != own:
+        theirs = "/".join(map(str, mark)) if isinstance(mark, list) else content.get("device", "nobody")
+        raise StateError(
+            f"{where}: this is the file of {theirs}, not of {'/'.join(own)}; somebody copied or renamed it.",
+            "Put the right file there, or delete this one.",
+        )
 
 
 class VaultFiles(Documents):
@@ -446,6 +451,20 @@ def _content(handle: int, leaf: str, where: str) -> bytes | None:
     if len(data) > files.MAX_BYTES:
         raise StateError(f"{where} is larger than {files.MAX_BYTES} bytes.")
     return data
+
+
+def private_bytes(path: str) -> bytes | None:
+    """The bytes of any private file of ours (a token); None when there is none."""
+    try:
+        handle = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _cannot("open", path, error) from None
+    try:
+        return _content(handle, os.path.basename(path), path)
+    finally:
+        os.close(handle)
 
 
 def _check_rights(state: os.stat_result, where: str, mask: int, remedy: str) -> None:
