@@ -41,7 +41,8 @@ class MemoryDocuments(Documents):
             raise self.refusal or self.broken  # type: ignore[misc]
         if self.version(name) != version:
             raise Conflict(self.where(name))
-        if yaml.safe_load(yaml.safe_dump(dict(content), allow_unicode=True)) != content:
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # what real documents are written with
+        if yaml.safe_load(yaml.dump(dict(content), Dumper=dumper, allow_unicode=True)) != content:
             raise StateError(f"{self.where(name)}: this could not be read back; nothing was sent.")
         self.writes += 1
         new = uuid.uuid4().hex

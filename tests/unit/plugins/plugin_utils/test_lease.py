@@ -200,6 +200,11 @@ class TestWhoIsGone:
         assert lease.judged(At(gone=[(100, 1000)]), NOON) == LIVE
         assert lease.judged(At(gone=[(100, 1000)]), NOON + LEASE_SECONDS) == STALE
 
+    def test_two_machines_without_an_identity_are_not_one(self) -> None:
+        ours, theirs = At(), At(boot="boot-2")
+        ours.machine = theirs.machine = ""
+        assert Lease.of("harden", "run-0", theirs, NOON).judged(ours, NOON) == LIVE
+
     def test_a_pid_of_another_container_says_nothing(self) -> None:
         theirs = At()
         theirs.pid_ns = "pid:[2]"
