@@ -95,7 +95,7 @@ class Seal:
     """Encryption of documents with Ansible's vault. `vault` is the VaultLib that Ansible set up, or None."""
 
     def __init__(self, site: str, vault: Any, vault_id: str | None = None) -> None:
-        self.site, self.vault, self.vault_id = site or "default", vault, vault_id
+        self.site, self.vault, self.vault_id = _plain(site or "default"), vault, vault_id
 
     def refuses(self) -> StateError | None:
         """Why nothing can be encrypted."""
@@ -136,7 +136,7 @@ class Seal:
         unreadable = StateError(f"{where}: this could not be read back; nothing was sent.")
         try:
             text = yaml.dump(
-                {**content, MARK: [self.site, *name]},
+                _plain({**content, MARK: [self.site, *name]}),
                 Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
                 allow_unicode=True,
                 sort_keys=True,
@@ -180,6 +180,15 @@ class Seal:
             return content, content.pop(MARK, None)
         except (yaml.YAMLError, ValueError, AttributeError, TypeError, RecursionError):
             raise StateError(f"{where}: the decrypted file has another shape than expected.") from None
+
+
+def _plain(value: Any) -> Any:
+    """Ansible marks texts with where they come from, and YAML writes exact types only."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def check_mark(site: str, name: Name, mark: Any, content: Mapping[str, Any], where: str) -> None:

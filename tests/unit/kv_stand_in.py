@@ -203,8 +203,11 @@ class KvServer:
         }
         return 200, _reply(
             {
-                "cas_required": False, "current_version": entry["current"], "max_versions": 0,
-                "oldest_version": min(entry["versions"], default=0), "versions": versions,
+                "cas_required": False,
+                "current_version": entry["current"],
+                "max_versions": 0,
+                "oldest_version": min(entry["versions"], default=0),
+                "versions": versions,
             }  # fmt: skip
         )
 
