@@ -59,12 +59,12 @@ def check(documents: Documents, device: str, what: str) -> None:
         raise OnHold(
             f"{device}: {what} is refused: whether it is on hold cannot be read, so it is: {found.unreadable}",
             "Give the vault password it was written with. If the document is lost: put the device on hold again "
-            "(hold.yml), which replaces it, and release it then (release.yml).",
+            "(hold.yml -e nwcs_hold=…), which replaces it, and release it then (hold.yml -e nwcs_release=…).",
         )
     if found.held is not None:
         raise OnHold(
             f"{device}: {what} is refused: {_who(found.held)}. Reading goes on.",
-            f"When the incident is over: release.yml -l {device} -e nwcs_reason=REASON -e nwcs_by=NAME",
+            f"When the incident is over: hold.yml -l {device} -e nwcs_release=REASON -e nwcs_by=NAME",
         )
 
 
@@ -90,7 +90,7 @@ def release(documents: Documents, device: str, reason: str, by: str) -> str:
     if found.unreadable:
         raise OnHold(
             f"{device}: it cannot be released: {found.unreadable}",
-            "Give the vault password it was written with, or put it on hold again (hold.yml), which replaces it.",
+            "Give the vault password it was written with, or put it on hold again (nwcs_hold=…), which replaces it.",
         )
     if found.held is None:
         return f"{device} was not on hold; nothing was changed."
@@ -138,7 +138,8 @@ def _write(documents: Documents, device: str, held: Any, history: tuple[Mapping[
 
 def _line(what: str, reason: str, by: str) -> dict[str, str]:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"what": what, "by": _asked(by, "by", "who"), "at": now, "reason": _asked(reason, "reason", "why")}
+    variable = "nwcs_hold" if what == PUT else "nwcs_release"
+    return {"what": what, "by": _asked(by, "nwcs_by", "who"), "at": now, "reason": _asked(reason, variable, "why")}
 
 
 def _asked(text: str, name: str, word: str) -> str:
@@ -147,8 +148,8 @@ def _asked(text: str, name: str, word: str) -> str:
     plain = " ".join(plain.split())
     if not plain or len(plain) > TEXT_LIMIT:
         raise InputError(
-            f"nwcs_{name} must say {word}, in at most {TEXT_LIMIT} characters.",
-            f"Give it with -e nwcs_{name}=…; a hold and its release need both a name and a reason.",
+            f"{name} must say {word}, in at most {TEXT_LIMIT} characters.",
+            f"Give it with -e {name}=…; a hold and its release need both a name and a reason.",
         )
     return plain
 

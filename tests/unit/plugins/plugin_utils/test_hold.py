@@ -44,7 +44,7 @@ def test_a_hold_refuses_and_says_who_since_when_why_and_how_to_release(documents
     assert re.search(
         rf"cam-1: {job} is refused: on hold by M\. Sato since 20..-..-..T..:..:..Z: intrusion, case 17", text
     )
-    assert "release.yml -l cam-1 -e nwcs_reason=REASON -e nwcs_by=NAME" in text
+    assert "hold.yml -l cam-1 -e nwcs_release=REASON -e nwcs_by=NAME" in text
     hold.check(documents, "cam-2", job)  # another device is free
     assert hold.state(documents, "cam-1").on
 
@@ -91,8 +91,8 @@ def test_the_history_has_an_end(documents: MemoryDocuments) -> None:
 @pytest.mark.parametrize(
     ("reason", "by", "names"),
     [
-        ("", "Sato", "nwcs_reason"), ("  \n", "Sato", "nwcs_reason"), ("x" * 501, "Sato", "nwcs_reason"),
-        (None, "Sato", "nwcs_reason"), ("intrusion", "", "nwcs_by"), ("intrusion", "\u202e\u200b", "nwcs_by"),
+        ("", "Sato", "nwcs_hold"), ("  \n", "Sato", "nwcs_hold"), ("x" * 501, "Sato", "nwcs_hold"),
+        (None, "Sato", "nwcs_hold"), ("intrusion", "", "nwcs_by"), ("intrusion", "\u202e\u200b", "nwcs_by"),
         ("intrusion", 5, "nwcs_by"),
     ],
 )  # fmt: skip
@@ -101,7 +101,7 @@ def test_both_need_a_reason_and_a_name(documents: MemoryDocuments, reason: Any, 
         hold.put(documents, "cam-1", reason, by)
     assert documents.writes == 0
     hold.put(documents, "cam-1", "intrusion", "Sato")
-    with pytest.raises(InputError, match=names):
+    with pytest.raises(InputError, match=names.replace("hold", "release")):
         hold.release(documents, "cam-1", reason, by)
     assert hold.state(documents, "cam-1").on
 
