@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import copy
 import datetime
+import getpass
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
+    changing,
     console,
     controller,
     files,
@@ -38,6 +40,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "device_settings": {"settings": {"type": "dict"}},
     "parameter_sheet": {"accept": {"type": "bool"}, "snapshot": {"type": "str"}},
     "drift": {"snapshot": {"type": "str"}},
+    "device_hold": {"reason": {"type": "str"}, "release": {"type": "str"}, "by": {"type": "str"}},
+    "device_passwords": {
+        "accounts": {"type": "list", "elements": "str"},
+        "revoke": {"type": "str"},
+        "suspicion": {"type": "bool"},
+        "rotation": {"type": "str"},
+    },
+    "device_undo": {"run": {"type": "str", "required": True}, "weaker": {"type": "bool"}},
     "run_report": {"fail": {"type": "bool"}},
 }
 
@@ -99,36 +109,63 @@ class ActionModule(ActionBase):
         }
         if name == "device_info" and work is not None and result["error"] is None:
             answer["device"] = work.snapshot
-        if self._task.diff and work is not None and name == "device_settings":
+        if self._task.diff and work is not None and name in ("device_settings", "device_passwords", "device_undo"):
             answer["diff"] = [_diff(self._host, work)]
         return answer
 
-    def _run(self, work: controller.DeviceRun, name: str) -> dict[str, Any]:
+    def _run(self, work: changing.ChangeRun, name: str) -> dict[str, Any]:
         if name == "device_info":
             return work.info()
         if name == "device_settings":
             return work.harden()
+        if name == "device_hold":
+            by = self._option("by", "nwcs_by") or getpass.getuser()
+            return work.set_hold(self._option("reason", "nwcs_hold"), self._option("release", "nwcs_release"), by)
+        if name == "device_passwords":
+            accounts = self._options.get("accounts") or self._get("nwcs_accounts", None) or []
+            return work.rotate(
+                [str(account) for account in ([accounts] if isinstance(accounts, str) else accounts)],
+                self._option("revoke", "nwcs_revoke"),
+                self._flag("suspicion", "nwcs_suspicion"),
+                self._option("rotation", "nwcs_rotation"),
+            )
+        if name == "device_undo":
+            return work.undo(self._options["run"], self._flag("weaker", "nwcs_weaker"))
         snapshot = self._options.get("snapshot")
         if name == "parameter_sheet":
-            accept = self._options.get("accept") or self._get("nwcs_accept", False)
-            accept = inventory.flag(self._host, "nwcs_accept", accept)
+            accept = self._flag("accept", "nwcs_accept")
             return work.keep_snapshot(snapshot) if snapshot else work.record(accept)
         return work.compare_snapshot(snapshot) if snapshot else work.drift()
 
-    def _work(self) -> controller.DeviceRun:
+    def _option(self, option: str, variable: str) -> str:
+        return str(self._options.get(option) or self._get(variable, None) or "").strip()
+
+    def _flag(self, option: str, variable: str) -> bool:
+        given = self._options.get(option)
+        return inventory.flag(self._host, variable, self._get(variable, False) if given is None else given)
+
+    def _work(self) -> changing.ChangeRun:
         names = [name for name in self._vars if isinstance(name, str)]
         device = inventory.describe(
             self._host, self._get, names, self._vars.get("hostvars") or {}, self._inventory_dir(), self._base_dir()
         )
         if self._options.get("settings"):
             device.options["design"] = self._options["settings"]
-        return controller.DeviceRun(device, self._send, self._loader._vault, self._job, self._task.check_mode)
+        device.options["local"] = self._is_local()
+        work = changing.ChangeRun(device, self._send, self._loader._vault, self._job, self._task.check_mode)
+        work.run_folder = run.folder(self._report_dir(), self._job)
+        self._event = work.on_event
+        return work
+
+    def _is_local(self) -> bool:
+        target = self._task.delegate_to
+        return not target or target == self._host or self._connection.transport == "local"
 
     def _send(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run a job here, or as a module where the task is delegated to another host."""
         target = self._task.delegate_to
-        if not target or target == self._host or self._connection.transport == "local":
-            return jobs.run(job)
+        if self._is_local():
+            return jobs.run(job, self._event)
         text = base64.b64encode(json.dumps(job).encode()).decode()
         self._connection.set_become_plugin(None)  # no right of the gateway is needed to talk to a device
         try:
@@ -264,7 +301,7 @@ def _internal(host: str, error: Exception) -> NwcsError:
     return NwcsError(f"{host}: the toolkit itself failed ({type(error).__name__} at {place}).", "Please report this.")
 
 
-def _diff(host: str, work: controller.DeviceRun) -> dict[str, str]:
+def _diff(host: str, work: changing.ChangeRun) -> dict[str, str]:
     """What --diff shows: a line per key, device strings made harmless for the terminal."""
 
     def lines(values: dict[str, Any]) -> str:

@@ -143,7 +143,7 @@ class Planner(Guards):
                 continue
             place = key.index("*")
             for known, reading in self.readings.items():
-                if settings.pattern_of(known) != key or known == key or reading.state != VALUE:
+                if settings.pattern_of(known) != key or known == key or reading.state not in (VALUE, WRITE_ONLY):
                     continue
                 switch = self.readings.get((*known[: place + 1], "enabled"))
                 if switch is None or switch.value is not False or key[-1] == "enabled":
@@ -292,6 +292,11 @@ class Planner(Guards):
                 return binding
         return None
 
+    def restorable(self, change: Change) -> bool | str:
+        """True, or a sentence why an undo cannot bring the old value back."""
+        binding = self._binding(change.key)
+        return binding.restorable if binding is not None else "the API offers no way to set it"
+
     def _unsupported(self, key: Key, want: Want, why: str, reading: Reading | None = None) -> None:
         """No switch in this API; what is seen from outside still counts (H07)."""
         if key[0] == "services" and key[-1] == "enabled" and want.value is False:
@@ -364,7 +369,7 @@ def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]
     return {
         "snapshot": dict(snapshot),
         "own_account": planner.own_account(),
-        "changes": [change.to_plain() for change in planner.changes],
+        "changes": [{**change.to_plain(), "restorable": planner.restorable(change)} for change in planner.changes],
         "outcomes": planner.outcomes,
         "findings": planner.findings,
         "needs": sorted(planner.needs.values(), key=lambda need: need["name"]),

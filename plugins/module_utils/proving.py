@@ -143,8 +143,9 @@ class Prover(Judge):
         for old in self.old_logins[:1]:
             key = settings.key_text(("accounts", old.username, "password"))
             key = key if key in self.outcomes else gone
+            self.hook("negative-test:before")
             try:
-                self.session.prove(credential=old)
+                self.session.prove(credential=old, deliberate=True)
             except LoginRefused:
                 proof = self.outcomes[key].get("proof", "read")
                 self.outcomes[key]["proof"] = f"{proof}; the old login is refused"

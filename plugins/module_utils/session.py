@@ -122,16 +122,20 @@ class Session:
         raise refused or LoginRefused(f"{self.name}: no login was tried.")
 
     @contextlib.contextmanager
-    def _counted(self, credential: Credential) -> Iterator[None]:
+    def _counted(self, credential: Credential, **more: Any) -> Iterator[None]:
         """Note what came of a login: the controller keeps the lock budget, also when this run fails (H44)."""
-        line = {"username": credential.username, "label": credential.label, "refused": False}
+        line = {"username": credential.username, "label": credential.label, "refused": False, **more}
         try:
             yield
         except LoginRefused as error:
             line.update(refused=True, locked=error.locked, seconds=error.seconds)
             raise
+        except Exception:
+            line["unknown"] = True  # no answer to the login itself: neither refused nor accepted
+            raise
         finally:
-            self.logins.append(line)
+            if "unknown" not in line:
+                self.logins.append(line)
 
     # -- the right device (H60) --------------------------------------------------------------------------------------
     def _check_endpoint(self, identity: Identity) -> None:
@@ -172,12 +176,14 @@ class Session:
         self.ctx.facts.setdefault("oddities", {})["restart"] = restart
 
     # -- proving and changing the way --------------------------------------------------------------------------------
-    def prove(self, way: Mapping[str, Any] | None = None, credential: Credential | None = None) -> None:
-        """Log in on a new connection and leave it; raises what stood in the way."""
+    def prove(
+        self, way: Mapping[str, Any] | None = None, credential: Credential | None = None, deliberate: bool = False
+    ) -> None:
+        """Log in on a new connection and leave it; raises what stood in the way. deliberate: it is meant to fail."""
         transport = self._transport(way or self.way)
         credential = credential or self._credential()
         try:
-            with self._counted(credential):
+            with self._counted(credential, **({"deliberate": True} if deliberate else {})):
                 self.driver.login(transport, credential)
         finally:
             self._drop(transport)

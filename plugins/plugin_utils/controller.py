@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller does for one device: store, lease, job, sheet, memory, result. The jobs touch no file."""
+"""What the controller does for one device: store, job, sheet, memory, result. The jobs touch no file.
+
+This module reads and records; `changing.py` adds the jobs that change a device.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -16,18 +17,15 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import secret_name
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import CODES, NwcsError, StateError
-from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MANAGED, want_to_plain
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, files, inventory, passwords, run
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, files, hold, inventory, passwords, run
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import result as results
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import sheet as sheets
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.inventory import Device
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.ledger import Ledger
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.reuse import ReuseIndex
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.state import DeviceState
-
-BEFORE_HARDEN = "before-harden"  # name of the snapshot that recorders leave before their cameras are changed
-# Outcomes that the same write would only repeat (H01, H05): remembered, so that the next run sends nothing.
-REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")
 
 
 class DeviceRun:
@@ -38,12 +36,15 @@ class DeviceRun:
     ) -> None:
         self.device, self.send, self.job, self.check = device, send, job, check
         self.state = DeviceState(device.folders["nwcs_state_dir"], device.site, device.name)
+        self.ledger = Ledger(self.state.folder, device.name)
         self.documents = open_documents(
             device.folders["nwcs_secret_store"], device.site, vault, device.options["vault_id"],
             device.options.get("store_options") or {},
         )  # fmt: skip
         self.store = SecretStore(self.documents, device.name)
+        self.reuse = ReuseIndex(self.documents, os.path.dirname(self.state.folder))
         self.sheet_dir = device.folders["nwcs_sheet_dir"]
+        self.login = ""  # label of the credential that got us in
         self._loaded: tuple[dict[str, Any] | None, ...] = ()  # the sheet, once it was looked for
         self.start = time.monotonic()
         self.result: dict[str, Any] = {
@@ -52,7 +53,6 @@ class DeviceRun:
             "address": device.host,
             "simulated": device.simulated,
         }
-        self.shield = contextlib.ExitStack()  # holds off Ctrl-C from the first secret to the record
         self.before: dict[str, Any] = {}  # for --diff
         self.after: dict[str, Any] = {}
 
@@ -65,6 +65,9 @@ class DeviceRun:
         """Write the sheet when there is none; else say what differs from the accepted baseline, or accept it."""
 
         def work() -> None:
+            if accept:
+                hold.check(self.documents, self.device.name, "accept")
+            self._look_at_passwords()
             sheet, found = sheets.record(
                 self._sheet(), self.snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated,
                 wanted=inventory.wanted(self.device), accept=accept,
@@ -83,6 +86,7 @@ class DeviceRun:
                 self.snapshot,
                 skew_limit=self.device.options["clock_tolerance"],
                 controller_clock=run.clock_state(),
+                pins=self.device.options.get("pins") or (),
             )
 
         return self._run(work)
@@ -120,17 +124,6 @@ class DeviceRun:
 
         return self._run(work)
 
-    def harden(self) -> dict[str, Any]:
-        """Bring the device to what is wanted, prove it, and record it. In check mode only the plan."""
-        try:
-            wanted = inventory.wanted(self.device)
-            lease = contextlib.nullcontext() if self.check else self.state.lease(self.job)
-            with lease, contextlib.ExitStack() as self.shield:
-                self._harden(wanted)
-        except NwcsError as error:
-            self._fail(error)
-        return self._finish()
-
     # -- reading jobs --------------------------------------------------------------------------------------------------
     def _run(self, work: Callable[[], None]) -> dict[str, Any]:
         try:
@@ -157,142 +150,6 @@ class DeviceRun:
     def _snapshot_path(self, name: str) -> str:
         return os.path.join(self.state.folder, f"snapshot-{files.safe_name(name)}.json")
 
-    # -- hardening ---------------------------------------------------------------------------------------------------
-    def _harden(self, wanted: Mapping[Any, Any]) -> None:
-        sheet = self._sheet()
-        spec = self._spec(sheet)
-        spec["manage_accounts"] = True
-        if sheet and sheet["recorded"] is None:
-            spec["origin"] = sheet["factory"]["origin"]  # an interrupted build-out is still one
-        memory = self.state.memory().get("keys") or {}
-        plain = {settings.key_text(key): want_to_plain(want) for key, want in wanted.items()}
-        planned = self._send({"what": "plan", "spec": spec, "wanted": plain, "memory": memory})
-        self._take(planned)
-        self.result["findings"] += planned["findings"]
-        outcomes: dict[str, Any] = dict(planned["outcomes"])
-        if planned["login"] == "pending" and not self.check:
-            self.store.promote([secret_name(planned["credential"]["username"])])  # an interrupted change is in force
-        if self.check:
-            outcomes.update({line["key"]: line for line in planned["preview"]})
-        self.before = {line["key"]: line.get("old") for line in planned["preview"]}
-        self.after = {line["key"]: line.get("wanted") for line in planned["preview"]}
-        if not self.check:
-            self._compare_recording(planned["snapshot"])
-        if self.check or not planned["changes"]:
-            self._outcomes(outcomes)
-            if not self.check:
-                self._record(sheet, planned["snapshot"], wanted, outcomes, {})
-            return
-        if sheet is None:
-            sheet = sheets.first_contact(planned["snapshot"], self.device.site, self.device.simulated, self.job)
-            self._save(sheet)  # the factory state is kept before anything is changed
-        applied = self._apply(spec, planned)
-        outcomes.update(applied["outcomes"])
-        self._outcomes(outcomes)
-        self._remember(planned, applied, memory)
-        self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
-        if applied["sent"] and applied["way"]["scheme"] == "http":
-            note = "The new password travelled over plain HTTP: the device offers no proven HTTPS."
-            self.result["notes"].append(note)
-        if applied["snapshot"] is not None:
-            self.result["way"] = applied["way"]
-            self._record(sheet, applied["snapshot"], wanted, outcomes, planned["snapshot"]["documents"])
-        if applied["error"]:
-            raise _error(applied["error"])
-
-    def _compare_recording(self, snapshot: Mapping[str, Any]) -> None:
-        """What a recorder recorded before its cameras were changed, it must still record (H61)."""
-        path = self._snapshot_path(BEFORE_HARDEN)
-        before = files.read_json(path)
-        if not before:
-            return
-        os.unlink(path)  # it counts for the run it was made in
-        for text, reading in before["readings"].items():
-            now = snapshot["readings"].get(text, {})
-            if text.startswith("recording.jobs.") and reading.get("value") == "active" != now.get("value"):
-                item = settings.item_of(settings.parse_key(text))
-                self.result["findings"].append(
-                    drift.finding("recording_stopped", text, "active", now.get("value") or now.get("state"), "high",
-                                  item=item)
-                )  # fmt: skip
-
-    def _apply(self, spec: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
-        """Secrets first into the store, then to the device; promoted when proven (H43)."""
-        self.shield.enter_context(run.uninterrupted())
-        new = self._new_secrets(planned)
-        self.store.prepare(new, f"{self.job} {run.RUN}")
-        # From here on only a login can tell which password is in force, and by which way: should this run be cut off
-        # after it has closed plain HTTP, the next one finds the way that was to stay.
-        self.state.remember(login=None, coming=planned.get("https_ways") or [])
-        secrets = {name: self._known_secret(name) for name in self._names(planned)}
-        spec = {**spec, "secrets": {name: value for name, value in secrets.items() if value is not None}}
-        lock = planned["lock_rules"].get("seconds")
-        spec["negative_test"] = bool(new) and self.state.may_test_refusal(lock)
-        applied = self._send({"what": "apply", "spec": spec, "plan": planned})
-        self.store.promote(applied["proved"])
-        unused = [name for name in new if name not in applied["sent"] and name not in applied["proved"]]
-        if applied["error"] is None:
-            self.store.drop_pending(unused)
-            self._remember_login(applied["login"].get("label"))
-        self.result["requests"] += applied["requests"]
-        self.result["writes"] += applied["writes"]
-        return applied
-
-    @staticmethod
-    def _names(planned: Mapping[str, Any]) -> list[str]:
-        return [need["name"] for need in planned["needs"]]
-
-    def _new_secrets(self, planned: Mapping[str, Any]) -> dict[str, str]:
-        new: dict[str, str] = {}
-        managed = {change["key"] for change in planned["changes"] if change["new"].get("value") == MANAGED}
-        for need in planned["needs"]:
-            name = need["name"]
-            account = name.partition(".")[2]
-            given, current = self.device.passwords.get(account), self.store.value(name)
-            replace = settings.key_text(("accounts", account, "password")) in managed
-            if given is not None:
-                if given != current:
-                    new[name] = given
-            elif need["generate"] and (current is None or replace):
-                new[name], _bits = passwords.generate(planned["password_rules"])
-        return new
-
-    def _known_secret(self, name: str) -> str | None:
-        return self.store.value(name, "pending") or self.store.value(name)
-
-    def _record(
-        self,
-        sheet: Any,
-        snapshot: Mapping[str, Any],
-        wanted: Any,
-        outcomes: Mapping[str, Any],
-        before: Mapping[str, Any],
-    ) -> None:
-        proven = [key for key, line in outcomes.items() if line["outcome"] == "changed"]
-        pending = {k: line["wanted"] for k, line in outcomes.items() if line["outcome"] == "pending_restart"}
-        sheet, found = sheets.record(
-            sheet, snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated, wanted=wanted,
-            proven=proven, pending=pending, before=before,
-        )  # fmt: skip
-        self.result["findings"] += found
-        self._save(sheet)
-        self.state.remember(way=self.result["way"], coming=[])
-
-    def _remember(self, planned: Mapping[str, Any], applied: Mapping[str, Any], memory: Mapping[str, Any]) -> None:
-        keys = dict(memory)
-        for change in planned["changes"]:
-            line = applied["outcomes"].get(change["key"])
-            keys.pop(change["key"], None)
-            if line and line["outcome"] in REMEMBERED and applied["error"] is None:
-                keys[change["key"]] = {
-                    "wanted": compare.digest(change["new"]),
-                    "firmware": planned["snapshot"]["identity"]["firmware"],
-                    "outcome": line["outcome"],
-                    "why": line.get("why", ""),
-                    "since": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                }
-        self.state.remember(keys=keys)
-
     # -- what a job needs --------------------------------------------------------------------------------------------
     def _spec(self, sheet: dict[str, Any] | None = None) -> dict[str, Any]:
         sheet = sheet or self._sheet()
@@ -301,9 +158,8 @@ class DeviceRun:
         if sheet:
             identity = sheet["identity"]
             spec["expected"] = {name: identity[name] for name in ("endpoint", "serial", "mac") if identity.get(name)}
-            baseline = (sheet["recorded"] or {}).get("settings", {})
-            if spec["target"]["tls_verify"] is False and baseline.get("tls.certificate.sha256"):
-                spec["expected"]["sha256"] = baseline["tls.certificate.sha256"]
+        if pins := self._pins(sheet):
+            spec.setdefault("expected", {})["sha256"] = pins
         if self.device.options["forget_way"]:
             return spec
         memory = self.state.memory()
@@ -317,55 +173,109 @@ class DeviceRun:
         spec["ways"] = [*coming, *(way for way in spec["ways"] if way not in coming)]
         return spec
 
+    def _pins(self, sheet: Mapping[str, Any] | None) -> list[str]:
+        """Fingerprints that may answer where nothing else vouches for the device: declared, or seen before."""
+        if self.device.spec["target"]["tls_verify"] is not False:
+            return []
+        recorded = ((sheet or {}).get("recorded") or {}).get("settings", {}).get("tls.certificate.sha256")
+        seen = (self.state.memory().get("pin") or {}).get("sha256") or recorded
+        declared = list(self.device.options.get("pins") or ())
+        return [*declared, seen] if seen and seen not in declared else declared
+
     def _credentials(self) -> list[dict[str, str]]:
+        """What may be tried: the store's passwords first; the inventory's only where they are none, or refused."""
+        self.ledger.check_locked()
         own, found = self.device.own_account, []
         if own:
             for label, password in self.store.candidates(secret_name(own)):
                 found.append({"username": own, "password": password, "label": label})
-        if self.device.username and self.device.password is not None and all(c["label"] == "pending" for c in found):
-            found.append({"username": self.device.username, "password": self.device.password, "label": "bootstrap"})
+        ours = [credential for credential in found if credential["label"] != "pending"]
+        if self.device.username and self.device.password is not None:
+            # Reset to factory (H49), or changed by hand and told in the inventory: ours is refused, theirs may work.
+            if not ours or any(self.ledger.refused(credential) for credential in ours):
+                label = "bootstrap"
+                found.append({"username": self.device.username, "password": self.device.password, "label": label})
         # A pending password that was not taken stays known, and is not tried before the one that works (H62).
-        last = self.state.memory().get("login")
+        last = self.state.memory().get("login") or ""
         found.sort(key=lambda credential: credential["label"] != last)
-        self._check_not_refused(found)
-        return found
+        return self.ledger.choose(found, last, self.device.spec["retry"])
 
     def _remember_login(self, label: str | None) -> None:
-        """Which of several passwords is in force, as long as one is pending."""
-        if self._own_pending() and label != "pending" and not self.check:
+        """Which password is in force: what worked is no guess the next time."""
+        if label and not self.check:
             self.state.remember(login=label)
-
-    def _own_pending(self) -> bool:
-        own = self.device.own_account
-        return bool(own) and any(label == "pending" for label, _p in self.store.candidates(secret_name(own)))
-
-    def _check_not_refused(self, credentials: list[dict[str, str]]) -> None:
-        if credentials and not self.device.spec["retry"] and self.state.refused_any():
-            if self.state.refused(_mark(credentials, self.state.salt())):
-                raise CODES["login_refused"](
-                    f"{self.device.name}: this login was refused before and is not tried again (lock budget).",
-                    "Correct nwcs_username or nwcs_password, or run once with -e nwcs_retry=true.",
-                )
 
     # -- sending and finishing ---------------------------------------------------------------------------------------
     def _send(self, job: dict[str, Any]) -> dict[str, Any]:
+        known = {(c["username"], c["label"]): c["password"] for c in job["spec"]["credentials"]}
         answer = self.send(job)
+        for name, password in (job["spec"].get("secrets") or {}).items():  # what an apply tries beside them
+            known.setdefault((name.partition(".")[2], "pending"), password)
+        self.ledger.note(answer.get("logins") or (), known)
         if "error" in answer and isinstance(answer["error"], dict) and "outcomes" not in answer:
-            error = _error(answer["error"])
-            if error.code == "login_refused":
-                self.state.note_refused(_mark(job["spec"]["credentials"], self.state.salt()))
-            raise error
-        if self.state.refused_any():
-            self.state.note_refused(None)
+            raise error_of(answer["error"])
         return answer
 
     def _take(self, answer: Mapping[str, Any]) -> None:
         snapshot = answer["snapshot"]
         self.result["identity"] = snapshot["identity"]
         self.result["way"] = snapshot["way"]
-        self.result["notes"] += snapshot["notes"]
+        self.result["notes"] += [note for note in snapshot["notes"] if note not in self.result["notes"]]
         self.result["requests"] += answer["requests"]
-        self._remember_login(answer.get("login"))
+        self.login = answer["login"] or ""
+        self._remember_login(self.login)
+        self._pin(snapshot)
+
+    def _pin(self, snapshot: Mapping[str, Any]) -> None:
+        """Remember the certificate that answered where nothing vouches for it; unverified until somebody confirms."""
+        if self.device.spec["target"]["tls_verify"] is not False or snapshot["way"]["scheme"] != "https":
+            return
+        digest = snapshot["readings"].get("tls.certificate.sha256", {}).get("value")
+        if not digest:
+            return
+        confirmed = digest in (self.device.options.get("pins") or ())
+        pin = {"sha256": digest, "state": "confirmed" if confirmed else "unverified"}
+        if not self.check:
+            self.state.remember(pin=pin)
+        if not confirmed and self.job in ("harden", "record"):
+            found = drift.finding("pin_unverified", "tls.certificate.sha256", None, digest, "low", "unverified")
+            self.result["findings"] = [f for f in self.result["findings"] if f["kind"] != "pin_unverified"] + [found]
+
+    # -- passwords that people made --------------------------------------------------------------------------------
+    def _look_at_passwords(self) -> None:
+        """What is weak, or in use elsewhere, of the passwords in force that we know (REQUIREMENTS a03-3)."""
+        explained = "state" if self.job == "record" else None  # nothing has changed, so it is no drift
+        for account, password in self._in_force().items():
+            key = settings.key_text(("accounts", account, "password"))
+            why = passwords.weakness(password, [account, *self._words()])
+            if why:
+                self.result["findings"].append(
+                    drift.finding("weak_password", key, None, None, "critical", explained, item=account, why=why))  # fmt: skip
+            others = [f"{device} ({name})" for device, name in self._others(account, password)]
+            if others:
+                self.result["findings"].append(
+                    drift.finding("password_reused", key, None, None, "high", explained, item=account, others=others))  # fmt: skip
+
+    def _in_force(self) -> dict[str, str]:
+        """{account: password} of what we know to be in force: the store's, or the inventory's where that got us in."""
+        found = {}
+        for name in self.store.entries():
+            password = self.store.value(name)
+            if name.startswith("accounts.") and password:
+                found[name.partition(".")[2]] = password
+        if self.login == "bootstrap" and self.device.password is not None:
+            found[self.device.username] = self.device.password
+        return found
+
+    def _words(self) -> list[str]:
+        identity = self.result["identity"] or {}
+        return [text for text in (identity.get("model"), identity.get("manufacturer")) if text]
+
+    def _others(self, account: str, password: str) -> list[tuple[str, str]]:
+        """Devices with the same password, by the site's keyed digests; this one is entered as well."""
+        if self.check or self.documents.refuses():
+            return []
+        return self.reuse.claim(self.device.name, account, password)
 
     def _outcomes(self, outcomes: Mapping[str, Any]) -> None:
         self.result["outcomes"] = [outcomes[key] for key in sorted(outcomes)]
@@ -395,11 +305,5 @@ def failed_result(host: str, error: NwcsError, job: str) -> dict[str, Any]:
     return result
 
 
-def _error(data: Mapping[str, str]) -> NwcsError:
+def error_of(data: Mapping[str, str]) -> NwcsError:
     return CODES.get(data["code"], NwcsError)(data["message"], data.get("advice", ""))
-
-
-def _mark(credentials: list[dict[str, str]], salt: bytes) -> str:
-    """A slow salted mark of a set of logins: enough to know it again, useless to find it out."""
-    text = "\0".join(f"{c['username']}\0{c['password']}" for c in credentials)
-    return hashlib.scrypt(text.encode(), salt=salt, n=2**14, r=8, p=1).hex()

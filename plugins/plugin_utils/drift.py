@@ -6,13 +6,14 @@
     finding = {"kind", "key", "old", "new", "severity", "args", "explained"}
 
 `explained` is None, or a word that says why it is no unexplained drift: "recorded" (it was so in the accepted
-baseline), "pending" (written by us, shows after a restart). Kinds in NOT_CHECKED say that something could not be
+baseline), "pending" (written by us, shows after a restart), "declared" (the site says it was meant), "unverified" (a
+first certificate that nobody has confirmed yet). Kinds in NOT_CHECKED say that something could not be
 compared; they are never counted as drift, and never as clean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
@@ -81,11 +82,13 @@ def findings(
     *,
     skew_limit: int = SKEW_LIMIT,
     controller_clock: str = "unknown",
+    pins: Collection[str] = (),
 ) -> list[Finding]:
     """Everything worth saying about `snapshot` against the baseline of `sheet`, worst first.
 
     skew_limit        seconds a clock may be wrong
     controller_clock  synchronised | unsynchronised | unknown: a clock cannot be judged by one that runs free (H63)
+    pins              fingerprints that the site has declared: such a certificate was renewed on purpose
     """
     baseline = sheet["recorded"] if sheet else None
     part = sheets.part_of(snapshot)
@@ -103,6 +106,9 @@ def findings(
         found += _documents(baseline["documents"], part["documents"])
     found += _states(old, now)
     found += _clock(baseline, snapshot, skew_limit, controller_clock)
+    for one in found:
+        if one["kind"] == "certificate_changed" and one["new"] in pins:
+            one["explained"] = "declared"
     return worst_first(found)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Key
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want, parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import documents, files
 
 KINDS = {"onvif": "camera", "openwrt": "router"}  # what a family usually is; nwcs_kind says otherwise
 KIND_NAMES = ("camera", "encoder", "recorder", "router", "access_point")
@@ -47,13 +48,33 @@ VARIABLES = {
     "nwcs_timeouts": "connect_seconds, read_seconds, total_seconds, body_bytes, depth",
     "nwcs_clock_tolerance": "seconds a clock may be wrong",
     "nwcs_restart": "true allows harden to restart a device that needs it",
+    "nwcs_seen_as": "addresses or networks by which the devices see this computer, where a router lies between",
+    "nwcs_pins": "SHA-256 fingerprints of certificates that may answer, where nothing else vouches for them",
+    "nwcs_recorder_account": "name of the account that recorders log in with",
+    "nwcs_password_reuse": "refuse (default) or allow: a given password that another device has too",
+    "nwcs_stop_after": "number of failed devices after which a run leaves the rest alone (0: never)",
+    "nwcs_per_recorder": "how many devices of one recorder may be changed at a time (0: no limit)",
+    "nwcs_batch": "devices per batch of rotate_passwords.yml (a number or a percentage)",
+    "nwcs_take_over": "true takes over the stale run lock of another computer",
+    "nwcs_weaker": "true lets undo.yml bring back values that the design asks to be otherwise",
+    "nwcs_accounts": "account names for rotate_passwords.yml (default: our own)",
+    "nwcs_revoke": "name of a person whose accounts rotate_passwords.yml removes everywhere",
+    "nwcs_suspicion": "true: rotate_passwords.yml replaces every password of every device",
+    "nwcs_rotation": "name of a rotation: devices that have finished it are left alone",
+    "nwcs_hold": "reason for which hold.yml puts devices on hold",
+    "nwcs_release": "reason for which hold.yml releases devices",
+    "nwcs_by": "who puts on hold or releases",
     "nwcs_retry": "true writes again what did not take last time",
     "nwcs_accept": "true lets record.yml take what it finds as the new baseline",
     "nwcs_forget_way": "true starts again from the inventory's scheme and port",
     "nwcs_sheet_dir": "folder of the parameter sheets",
     "nwcs_report_dir": "folder of the reports",
     "nwcs_state_dir": "folder of leases, ledger and memory",
-    "nwcs_secret_store": "folder of the encrypted secrets",
+    "nwcs_secret_store": "folder of the encrypted secrets, or https://HOST:PORT/v1/MOUNT of a KV v2 engine",
+    "nwcs_secret_copy": "second copy of the secrets: a folder, or a command as a list",
+    "nwcs_secret_store_ca": "file with the CA certificates of the KV server",
+    "nwcs_secret_store_token_file": "file (0600) with the token of the KV server, where VAULT_TOKEN is not set",
+    "nwcs_secret_store_namespace": "namespace in the KV server",
     "nwcs_vault_id": "vault id that secrets are encrypted with",
     "nwcs_gateway": "host that reaches the devices (used with delegate_to)",
     "nwcs_language": "en or ja",
@@ -126,7 +147,7 @@ def describe(
     username = str(get("nwcs_username", "") or "")
     password = _secret(host, "nwcs_password", get("nwcs_password", None))
     folders = {
-        name: os.path.normpath(str(get(name, None) or os.path.join(base_dir or inventory_dir, default)))
+        name: folder(str(get(name, None) or os.path.join(base_dir or inventory_dir, default)))
         for name, default in (
             ("nwcs_sheet_dir", "parameter_sheets"),
             ("nwcs_report_dir", "reports"),
@@ -151,6 +172,8 @@ def describe(
         "oddities": _models(host, get("nwcs_models", None) or []),
         "ports": {**PORTS, **_ports(host, get("nwcs_ports", None) or {})},
         "recorders": _recorders(host, get("nwcs_recorders", None) or [], hostvars),
+        "seen_as": _addresses(host, "nwcs_seen_as", get("nwcs_seen_as", None) or []),
+        "plain_http": get("nwcs_scheme", None) == "http",
         "undeclared_accounts": _choice(
             host, "nwcs_undeclared_accounts", get("nwcs_undeclared_accounts", "report"), ("report", "remove")
         ),
@@ -177,8 +200,37 @@ def describe(
             "clock_tolerance": int(_number(host, "nwcs_clock_tolerance", get("nwcs_clock_tolerance", 30))),
             "forget_way": flag(host, "nwcs_forget_way", get("nwcs_forget_way", False)),
             "vault_id": get("nwcs_vault_id", None),
+            "store_options": store_options(get, inventory_dir),
+            "pins": _fingerprints(host, get("nwcs_pins", None) or []),
+            "recorders": _names(get("nwcs_recorders", None) or []),
+            "recorder_account": str(get("nwcs_recorder_account", None) or ""),
+            "password_reuse": _choice(
+                host, "nwcs_password_reuse", get("nwcs_password_reuse", "refuse"), ("refuse", "allow")
+            ),
+            "stop_after": _count(host, "nwcs_stop_after", get("nwcs_stop_after", 0)),
+            "per_recorder": _count(host, "nwcs_per_recorder", get("nwcs_per_recorder", 0)),
+            "take_over": flag(host, "nwcs_take_over", get("nwcs_take_over", False)),
         },
     )
+
+
+def folder(given: str) -> str:
+    return given if documents.is_url(given) else os.path.normpath(given)
+
+
+def store_options(get: Get, inventory_dir: str) -> dict[str, Any]:
+    """Options of documents.open_documents; files are looked for beside the inventory."""
+    copy = get("nwcs_secret_copy", None)
+    found = {
+        "copy": os.path.normpath(os.path.expanduser(copy)) if copy and isinstance(copy, str) else copy,
+        "token": get("nwcs_secret_store_token_file", None),
+        "ca": get("nwcs_secret_store_ca", None),
+        "namespace": get("nwcs_secret_store_namespace", None),
+    }
+    for name in ("token", "ca"):
+        if found[name]:
+            found[name] = os.path.join(inventory_dir, os.path.expanduser(str(found[name])))
+    return found
 
 
 def _ways(host: str, scheme: Any, port: Any) -> list[dict[str, Any]]:
@@ -259,6 +311,40 @@ def _number(host: str, name: str, value: Any) -> float:
     if not 0 < number < 1e12:
         raise InputError(f"{host}: {name} is {value!r}.", "Give a number above 0.")
     return number
+
+
+def _count(host: str, name: str, value: Any) -> int:
+    """A whole number from 0 on, also given as text (-e)."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or len(text) > 6:
+        raise InputError(f"{host}: {name} is {value!r}.", "Give a whole number; 0 switches it off.")
+    return int(text)
+
+
+def _names(given: Any) -> list[str]:
+    return [str(name) for name in ([given] if isinstance(given, str) else given)]
+
+
+def _addresses(host: str, name: str, given: Any) -> list[str]:
+    found = _names(given) if isinstance(given, (str, list, tuple)) else [repr(given)]
+    for text in found:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            problem = f"{host}: {name} has {text!r}."
+            raise InputError(problem, "Give addresses or networks, for example 192.0.2.7 or 192.0.2.0/24.") from None
+    return found
+
+
+def _fingerprints(host: str, given: Any) -> list[str]:
+    found = []
+    for text in _names(given) if isinstance(given, (str, list, tuple)) else [repr(given)]:
+        digest = text.replace(":", "").strip().lower()  # as browsers show it: with colons
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            problem = f"{host}: nwcs_pins has {text[:80]!r}."
+            raise InputError(problem, "Give the SHA-256 fingerprint of the certificate: 64 hexadecimal digits.")
+        found.append(digest)
+    return found
 
 
 def _ports(host: str, given: Any) -> dict[str, list[int]]:

@@ -90,6 +90,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.recording_stopped": (
         "the recording of {item} was {old} before this run and is {new} now",
         "{item}の録画はこの実行の前は{old}でしたが、現在は{new}です"),
+    "finding.pin_unverified": (
+        "nothing vouches for the certificate {new}; it is pinned as it was first seen",
+        "証明書{new}を保証するものがないため、最初に見た値で固定しました"),
+    "finding.weak_password": (
+        "the password of {item} is weak: {why}", "{item}のパスワードは弱いものです:{why}"),
+    "finding.password_reused": (
+        "the password of {item} is also in use by {others}", "{item}のパスワードは{others}でも使われています"),
+    "finding.recorder_login": (
+        "the recorder {recorder} must be given the new password of {item} for {camera}, by hand, if it uses it",
+        "レコーダー{recorder}が{item}でログインしている場合は、{camera}の新しいパスワードを手作業で登録してください"),
     "finding.clock_wrong": (
         "the clock is wrong by {skew} seconds (allowed: {limit})", "時計が{skew}秒ずれています(許容{limit}秒)"),
     "finding.clock_not_judged": (
@@ -111,6 +121,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.other": ("{kind}: {label} {old} → {new}", "{kind}:{label} {old} → {new}"),
     "explained.recorded": ("so in the accepted baseline", "承認済みの基準でも同じ"),
     "explained.pending": ("waits for a restart", "再起動待ち"),
+    "explained.state": ("as it is, no change", "変化ではなく現状"),
+    "explained.declared": ("declared by the site", "サイトが申告済み"),
+    "explained.unverified": ("not confirmed yet: put it into nwcs_pins", "未確認:nwcs_pinsに登録してください"),
     "explained.other": ("explained: {why}", "説明あり:{why}"),
     "group.accounts": ("the list of accounts", "アカウント一覧"),
     "group.services": ("the list of services", "サービス一覧"),
@@ -175,6 +188,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "something answers, but not this kind of device",
         "この種類の機器ではないものが応答しています"),
     "error.wrong_device": ("another device answers at this address", "このアドレスで別の機器が応答しています"),
+    "error.wrong_certificate": (
+        "another certificate than the pinned one answers", "固定した証明書と異なる証明書が応答しています"),
+    "error.on_hold": ("the device is on hold", "機器は保全中です"),
+    "error.stopped": ("not tried: too many devices failed", "失敗が多いため実行しませんでした"),
     "error.login_refused": ("the login was refused", "ログインが拒否されました"),
     "error.unsupported": ("the device does not offer this", "機器にこの機能がありません"),
     "error.refused": ("the device refused", "機器が拒否しました"),
@@ -185,6 +202,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "job.check": ("Hardening (dry run)", "堅牢化(予行)"),
     "job.record": ("Recording", "現状記録"),
     "job.drift": ("Drift check", "変化の確認"),
+    "job.rotate": ("Password rotation", "パスワード更新"),
+    "job.undo": ("Undo", "取り消し"),
+    "job.hold": ("Hold", "保全"),
     "job.maintenance_before": ("Before maintenance", "保守前の記録"),
     "job.maintenance_after": ("After maintenance", "保守後の確認"),
     # -- verdicts ------------------------------------------------------------------------------------------------------

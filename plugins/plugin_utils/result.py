@@ -33,12 +33,14 @@ OUTCOMES = {  # outcome of a key -> status of its device
     "ok": "ok",
 }
 # Jobs that change a device tell about findings; they are no drift there: nothing was compared with a baseline.
-_CHANGING = ("harden", "check")
+_CHANGING = ("harden", "check", "rotate", "undo", "hold")
 
 
 def _signs(device: Mapping[str, Any], job: str) -> set[str]:
     """Every status that something in this device result asks for."""
     signs = {OUTCOMES.get(o["outcome"], "not_checked") for o in device["outcomes"]}
+    if job == "rotate" and "attention" in signs:
+        signs.add("failed")  # this one thing was asked for, and it was not done
     for found in device["findings"]:
         if drift.is_not_checked(found):
             signs.add("not_checked")

@@ -99,7 +99,7 @@ def planted_site() -> dict[str, Any]:
         if device["model"].startswith("onvif"):
             device.setdefault("overrides", {})["users"] = users
         for channel in device.get("overrides", {}).get("channels", ()):
-            channel["password"] = RECORDER
+            channel["password"] = f"{RECORDER}{channel['password'].removeprefix('Mizu-Tsuru-47-')}"
     return site
 
 
@@ -108,7 +108,7 @@ def played(tmp_path_factory: pytest.TempPathFactory, module_loopback_network: st
     place = Workplace(tmp_path_factory.mktemp("secrets"))
     shutil.copytree(ROOT / "inventory" / "lab", place.inventory, dirs_exist_ok=True)
     hosts = place.inventory / "hosts.yml"
-    hosts.write_text(hosts.read_text().replace('"12345"', f'"{FACTORY}"').replace("Recorder-Pass-1", RECORDER))
+    hosts.write_text(hosts.read_text().replace('"12345"', f'"{FACTORY}"').replace("Mizu-Tsuru-47-", RECORDER))
     refused = f'cam-poor: {{nwcs_password: "{WRONG}", '
     changed = hosts.read_text().replace("cam-poor: {", refused)
     assert changed.count(FACTORY) >= 2 and RECORDER in changed and WRONG in changed

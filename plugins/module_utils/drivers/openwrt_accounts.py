@@ -101,7 +101,6 @@ ACCOUNTS = (
     row(
         "accounts.*.role", "rpcd", _role, _put_role, create=True, removes=True, limits=_role_limit, needs=_needs,
         items=lambda t: [n for n in dict.fromkeys(text(s, "username") for _k, s in of_type(t, "login")) if n],
-        restorable="the password of a removed login is not known",
     ),
     row("accounts.*.role", "passwd", lambda p, i: "administrator" if p[i[:-7]]["uid"] == "0" else "other",
         items=_system_accounts),

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import controller, inventory, sheet
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import changing, controller, inventory, sheet
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 
 VAULT = VaultLib([("default", VaultSecret(b"k7Qz-mP2x-Lw9v-Rt4b"))])
@@ -68,7 +68,7 @@ class Site:
             "nwcs_host": "192.0.2.1", "nwcs_design": {"services": {"telnet": {"enabled": False}}}, **given,
         }  # fmt: skip
         device = inventory.describe("cam", variables.get, list(variables), {}, str(self.folder))
-        self.work = controller.DeviceRun(device, self._answer, VAULT, job, check)
+        self.work = changing.ChangeRun(device, self._answer, VAULT, job, check)
         return self.work
 
     def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -139,8 +139,8 @@ def test_a_password_that_was_never_sent_is_dropped(site: Site) -> None:
 def test_a_given_password_is_used_as_it_is(site: Site) -> None:
     plan = planned(change('accounts."nvr".role', "operator", 1), needs=[{"name": "accounts.nvr", "generate": True}])
     done = applied({}, proved=["accounts.nvr"], sent=["accounts.nvr"])
-    site.run(plan, done, nwcs_passwords={"nvr": "Given-1"}).harden()
-    assert site.asked[1]["spec"]["secrets"] == {"accounts.nvr": "Given-1"}
+    site.run(plan, done, nwcs_passwords={"nvr": "Given-pass-1"}).harden()
+    assert site.asked[1]["spec"]["secrets"] == {"accounts.nvr": "Given-pass-1"}
 
 
 def test_an_existing_account_gets_no_invented_password(site: Site) -> None:
@@ -151,7 +151,7 @@ def test_an_existing_account_gets_no_invented_password(site: Site) -> None:
 
 def test_without_a_vault_password_nothing_is_sent(site: Site) -> None:
     work = site.run(planned(change(OWN, "managed", 1), **NEED))
-    work.store.vault = VaultLib([])
+    work.documents.seal.vault = VaultLib([])
     result = work.harden()
     assert "vault password" in result["error"]["message"]
     assert [job["what"] for job in site.asked] == ["plan"]
@@ -218,10 +218,11 @@ def test_a_run_that_was_cut_off_leaves_the_way_that_was_to_stay(site: Site) -> N
 
 
 def test_a_refused_login_is_not_tried_again_until_it_changes(site: Site) -> None:
-    refused = {"error": {"code": "login_refused", "message": "no", "advice": ""}}
+    logins = [{"username": "admin", "label": "bootstrap", "refused": True}]
+    refused = {"error": {"code": "login_refused", "message": "no", "advice": ""}, "logins": logins}
     assert site.run(refused, job="drift").drift()["error"]["code"] == "login_refused"
     again = site.run(job="drift").drift()
-    assert "lock budget" in again["error"]["message"]
+    assert "lock-budget" in again["error"]["message"]
     assert len(site.asked) == 1
     other = site.run({"snapshot": snapshot(), "login": "bootstrap", "requests": 1}, job="drift",
                      nwcs_password="another-12345").drift()  # fmt: skip
@@ -238,7 +239,7 @@ def test_a_device_that_cannot_be_read_is_never_clean(site: Site) -> None:
 def test_a_recorder_that_stops_recording_is_told(site: Site, now: str, told: bool) -> None:
     key = 'recording.jobs."cam-1".state'
     before = {"snapshot": snapshot(**{key: "active"}), "login": "bootstrap", "requests": 1}
-    site.run(before).keep_snapshot(controller.BEFORE_HARDEN)
+    site.run(before).keep_snapshot(changing.BEFORE_HARDEN)
     after = planned()
     after["snapshot"] = snapshot(**{key: now})
     kinds = [finding["kind"] for finding in site.run(after).harden()["findings"]]

@@ -9,14 +9,12 @@ import multiprocessing
 import os
 import signal
 import stat
-import time
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, StateError
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import state as state_module
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.state import LOCK_SECONDS, DeviceState
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.state import DeviceState
 
 fork = multiprocessing.get_context("fork")
 
@@ -81,73 +79,6 @@ class TestLease:
         assert victim.read_text() == "precious"
 
 
-class TestLedger:
-    def test_one_wrong_login_within_the_lock_time(self, state: DeviceState, monkeypatch: pytest.MonkeyPatch) -> None:
-        now = time.time()
-        monkeypatch.setattr(state_module.time, "time", lambda: now)
-        assert state.may_test_refusal(600)
-        assert not state.may_test_refusal(600)
-        monkeypatch.setattr(state_module.time, "time", lambda: now + 599)
-        assert not DeviceState(os.path.dirname(os.path.dirname(state.folder)), "plant", "cam-1").may_test_refusal(600)
-        monkeypatch.setattr(state_module.time, "time", lambda: now + 601)
-        assert state.may_test_refusal(600)
-
-    def test_a_clock_that_was_set_back_allows_no_second_one(
-        self, state: DeviceState, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        now = time.time()
-        monkeypatch.setattr(state_module.time, "time", lambda: now)
-        assert state.may_test_refusal(600)
-        monkeypatch.setattr(state_module.time, "time", lambda: now - 300)
-        assert not state.may_test_refusal(600)
-        monkeypatch.setattr(state_module.time, "time", lambda: now - 86400)
-        assert state.may_test_refusal(600)  # nor does it forbid one for ever
-
-    def test_a_device_that_tells_no_lock_time_gets_the_usual_one(
-        self, state: DeviceState, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        now = time.time()
-        monkeypatch.setattr(state_module.time, "time", lambda: now)
-        assert state.may_test_refusal(None)
-        monkeypatch.setattr(state_module.time, "time", lambda: now + LOCK_SECONDS - 1)
-        assert not state.may_test_refusal(None)
-
-    def test_a_refused_login_is_known_again_until_it_changes(self, state: DeviceState) -> None:
-        assert not state.refused_any()
-        assert not state.refused("mark-1")
-        state.note_refused("mark-1")
-        assert state.refused_any()
-        assert state.refused("mark-1")
-        assert not state.refused("mark-2")
-        state.note_refused(None)
-        assert not state.refused_any()
-        assert not state.refused("mark-1")
-
-    def test_notes_do_not_overwrite_each_other(self, state: DeviceState) -> None:
-        salt = state.salt()
-        state.may_test_refusal(600)
-        state.note_refused("mark")
-        assert state.salt() == salt
-        assert not state.may_test_refusal(600)
-
-    def test_each_device_has_its_own_salt(self, state: DeviceState, tmp_path: Path) -> None:
-        other = DeviceState(str(tmp_path / "state"), "plant", "cam-2")
-        assert state.salt() != other.salt()
-        assert len(state.salt()) >= 16
-
-    @pytest.mark.parametrize("content", ["{", "[1]", '"text"'])
-    def test_a_broken_ledger_is_no_empty_one(self, state: DeviceState, content: str) -> None:
-        state.note_refused("mark")
-        path = Path(state.folder) / "ledger.json"
-        path.write_text(content)
-        for look in (state.refused_any, state.salt, lambda: state.refused("x"), lambda: state.may_test_refusal(1)):
-            with pytest.raises((InputError, StateError), match=r"ledger\.json"):
-                look()
-        with pytest.raises((InputError, StateError)):
-            state.note_refused("other")
-        assert path.read_text() == content
-
-
 class TestMemory:
     def test_it_keeps_what_it_is_told(self, state: DeviceState) -> None:
         assert state.memory() == {}
@@ -176,7 +107,6 @@ def test_everything_is_private_and_no_name_leaves_the_folder(tmp_path: Path) -> 
     for name in ("cam-1", "../../etc/passwd", "/etc/passwd", "カメラ", ""):
         state = DeviceState(str(root), "../site", name)
         state.remember(way=1)
-        state.salt()
         with state.lease("harden"):
             pass
     found = list(root.rglob("*"))

@@ -1,0 +1,435 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jobs that change a device: harden, rotate, undo. All go the same way (DESIGN 6):
+
+hold, stop rule, run lock → plan → new secrets into the store → undo set → apply → what is proven becomes current →
+record. Whatever cuts this off, the next run finds a way in: the store holds every password that may be in force.
+
+`hook(name)` is called at every boundary between these steps and, through the jobs, inside the engine; tests cut there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Reading, secret_name
+from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError
+from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
+    MANAGED,
+    outcome,
+    want_from_plain,
+    want_to_plain,
+)
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
+    campaign,
+    drift,
+    files,
+    hold,
+    inventory,
+    passwords,
+    run,
+    undo_sets,
+)
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import sheet as sheets
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.controller import DeviceRun, error_of
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.lease import hold_device
+
+BEFORE_HARDEN = "before-harden"  # name of the snapshot that recorders leave before their cameras are changed
+# Outcomes that the same write would only repeat (H01, H05): remembered, so that the next run sends nothing.
+REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")
+
+
+class ChangeRun(DeviceRun):
+    """A DeviceRun that may write. `run_folder`: where the devices of this run leave their marks (campaign.py)."""
+
+    run_folder = ""
+    hook: Callable[[str], None] = staticmethod(lambda _name: None)
+    undoes: undo_sets.UndoSet | None = None  # what this run takes back
+    rotation = ""  # name of a rotation that can be run again
+
+    # -- the jobs ----------------------------------------------------------------------------------------------------
+    def harden(self) -> dict[str, Any]:
+        """Bring the device to what is wanted, prove it, and record it. In check mode only the plan."""
+
+        def work() -> None:
+            spec = self._spec(self._sheet())
+            spec["manage_accounts"] = True
+            sheet = self._sheet()
+            if sheet and sheet["recorded"] is None:
+                spec["origin"] = sheet["factory"]["origin"]  # an interrupted build-out is still one
+            self._change(spec, inventory.wanted(self.device), self.state.memory().get("keys") or {})
+
+        return self._guarded("harden", work)
+
+    def rotate(
+        self, accounts: list[str] | None = None, revoke: str = "", suspicion: bool = False, rotation: str = ""
+    ) -> dict[str, Any]:
+        """New passwords, or one person gone.
+
+        accounts   names; default: our own account
+        revoke     name of a person whose account goes everywhere, or gets a password that nobody has
+        suspicion  every account of the device gets a new password, whoever knew the old ones
+        rotation   a name: a device that has finished this rotation is left alone, so that it can be run again
+        """
+
+        def work() -> None:
+            spec = {**self._spec(self._sheet()), "rotation": True}
+            wanted: dict[tuple[str, ...], Want] = {}
+            if revoke:
+                wanted[("accounts", revoke, "role")] = Want(ABSENT, "strict", "revoked")
+            for name in accounts or ([] if revoke else [self.device.own_account]):
+                wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "rotation")
+            if suspicion:
+                wanted[("accounts", "*", "password")] = Want(MANAGED, "strict", "suspicion")
+            self.rotation = rotation
+            self._change(spec, wanted, {})
+
+        return self._guarded("rotate", work)
+
+    def undo(self, run_id: str, weaker: bool = False) -> dict[str, Any]:
+        """Write back what the run `run_id` changed, newest first. weaker: also what the design asks to be otherwise."""
+
+        def work() -> None:
+            undo_set = undo_sets.load(self.documents, self.device.name, run_id, self.device.site)
+            plain, _lines = undo_sets.wanted(undo_set)
+            wanted = {settings.parse_key(text): want_from_plain(want) for text, want in plain.items()}
+            told = {}
+            for entry in undo_set.entries:
+                if entry.touched and entry.why_not:
+                    key = settings.parse_key(entry.key)
+                    name = "ok" if settings.setting_of(key).secret else "unsupported"
+                    told[entry.key] = outcome(key, name, why=entry.why_not)
+            if not weaker:
+                for key in [key for key, want in wanted.items() if self._is_weaker(key, want)]:
+                    why = "the design asks for something else; confirm with -e nwcs_weaker=true"
+                    line = outcome(key, "guarded", wanted.pop(key).value, why=why, guard="weaker")
+                    told[line["key"]] = line
+            self.undoes = undo_set
+            self._change(self._spec(self._sheet()), wanted, {}, told)
+            if not self.check and not self.result["error"]:
+                undo_sets.undone(self.documents, undo_set, run.RUN)
+
+        return self._guarded("undo", work)
+
+    def set_hold(self, reason: str, release: str, by: str) -> dict[str, Any]:
+        """Put the device on hold (reason), or release it; the device is not contacted."""
+        try:
+            if bool(reason) == bool(release):
+                raise InputError(
+                    f"{self.device.name}: neither a reason for a hold nor one for a release was given, or both.",
+                    "Give one: -e nwcs_hold='why' or -e nwcs_release='why', and -e nwcs_by='your name'.",
+                )
+            if not self.check:
+                (hold.put if reason else hold.release)(self.documents, self.device.name, reason or release, by)
+            self.result["notes"].append(f"{'on hold' if reason else 'released'} by {by}: {reason or release}")
+        except NwcsError as error:
+            self._fail(error)
+        return self._finish()
+
+    def _is_weaker(self, key: tuple[str, ...], want: Want) -> bool:
+        """Does the design ask for something else than this old value?"""
+        design = inventory.wanted(self.device)
+        asked = design.get(key) or design.get(settings.pattern_of(key) or key)
+        if asked is None:
+            return key[0] == "accounts" and want.value is not ABSENT  # an account comes back that harden removed
+        if want.value is ABSENT or asked.value is ABSENT:
+            return want.value is not asked.value
+        return compare.difference(key, asked, Reading.of(want.value)) is not None
+
+    # -- what must be so before anything is sent -----------------------------------------------------------------------
+    def _guarded(self, what: str, work: Callable[[], None]) -> dict[str, Any]:
+        try:
+            if self.check:
+                work()
+            else:
+                hold.check(self.documents, self.device.name, what)
+                with self._turn(), self._lease(what), contextlib.ExitStack() as self.shield:
+                    work()
+        except NwcsError as error:
+            self._fail(error)
+        return self._finish()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Our turn within this run: too many failures end it, and few devices of one recorder change at a time."""
+        options = self.device.options
+        campaign.check_stop(self.run_folder, self.device.name, options.get("stop_after") or 0)
+        with campaign.slot(
+            self.run_folder, self.device.name, self.device.spec["recorders"], options.get("per_recorder") or 0
+        ):
+            campaign.check_stop(self.run_folder, self.device.name, options.get("stop_after") or 0)
+            try:
+                yield
+            except NwcsError:
+                campaign.note_failure(self.run_folder, self.device.name)
+                raise
+            if any(line["outcome"] in ("failed", "undone") for line in self.result["outcomes"]):
+                campaign.note_failure(self.run_folder, self.device.name)
+
+    @contextlib.contextmanager
+    def _lease(self, what: str) -> Iterator[None]:
+        takeover = bool(self.device.options.get("take_over"))
+        with hold_device(
+            self.documents, self.device.name, what, run.RUN, folder=self.state.folder, takeover=takeover
+        ) as notes:
+            yield
+        self.result["notes"] += notes
+
+    # -- the one way of changing ---------------------------------------------------------------------------------------
+    def _change(
+        self, spec: dict[str, Any], wanted: Mapping[Any, Want], memory: Mapping[str, Any],
+        told: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Plan, keep the new secrets and the old values, apply, record. told: outcomes that are known before."""
+        sheet = self._sheet()
+        plain = {settings.key_text(key): want_to_plain(want) for key, want in wanted.items()}
+        planned = self._send({"what": "plan", "spec": spec, "wanted": plain, "memory": memory})
+        self.hook("planned")
+        self._take(planned)
+        if self.undoes:
+            self.result["notes"] += undo_sets.fits(self.undoes, planned["snapshot"]["identity"])
+        # What the device has just refused is not tried on it again in this run.
+        accepted = [c for c in spec["credentials"] if c["label"] == planned["login"]]
+        spec = {**spec, "credentials": accepted or spec["credentials"]}
+        self.ledger.learn(planned["lock_rules"])
+        self.result["findings"] += planned["findings"]
+        outcomes: dict[str, Any] = {**(told or {}), **planned["outcomes"]}
+        if planned["login"] == "pending" and not self.check:
+            self.store.promote([secret_name(planned["credential"]["username"])])  # an interrupted change is in force
+            self._remember_login("current")
+            self.hook("promoted-late")
+        self._leave_out(planned, outcomes)
+        if self.check:
+            outcomes.update({line["key"]: line for line in planned["preview"]})
+        self.before = {line["key"]: line.get("old") for line in planned["preview"]}
+        self.after = {line["key"]: line.get("wanted") for line in planned["preview"]}
+        if not self.check and self.job == "harden":
+            self._compare_recording(planned["snapshot"])
+        if self.check or not planned["changes"]:
+            self._outcomes(outcomes)
+            if not self.check:
+                self._record(sheet, planned["snapshot"], outcomes, {})
+            return
+        if sheet is None:
+            sheet = sheets.first_contact(planned["snapshot"], self.device.site, self.device.simulated, self.job)
+            self._save(sheet)  # the factory state is kept before anything is changed
+            self.hook("first-contact")
+        applied = self._apply(spec, planned)
+        outcomes.update(applied["outcomes"])
+        self._outcomes(outcomes)
+        self._remember(planned, applied, memory)
+        self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
+        if applied["sent"] and applied["way"]["scheme"] == "http":
+            note = "The new password travelled over plain HTTP: the device offers no proven HTTPS."
+            self.result["notes"].append(note)
+        self._tell_recorders(outcomes)
+        if applied["snapshot"] is not None:
+            self.result["way"] = applied["way"]
+            self._pin(applied["snapshot"])
+            self._record(sheet, applied["snapshot"], outcomes, planned["snapshot"]["documents"])
+        self.hook("recorded")
+        if applied["error"]:
+            raise error_of(applied["error"])
+
+    def _apply(self, spec: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
+        """Secrets first into the store, then to the device; promoted when proven (H43)."""
+        self.shield.enter_context(run.uninterrupted())
+        if (refusal := self.documents.refuses()) is not None:
+            raise refusal  # without a store there is neither an undo set nor a way back to a new password
+        new, bits = self._new_secrets(planned)
+        self.hook("prepare:before")
+        why = f"{self.job} {self.rotation or run.RUN}"
+        # On a gateway nobody can say when a password leaves: it counts as sent from the start.
+        self.store.prepare(new, why, bits, sent=not self.device.options.get("local"))
+        self.hook("prepare:after")
+        undo_set = self._undo_set(planned)
+        undo_sets.begin(self.documents, undo_set)
+        self.hook("undo-set")
+        # From here on only a login can tell which password is in force, and by which way: should this run be cut off
+        # after it has closed plain HTTP, the next one finds the way that was to stay.
+        self.state.remember(login="", coming=planned.get("https_ways") or [])
+        secrets = {need["name"]: self._known_secret(need["name"]) for need in planned["needs"]}
+        spec = {**spec, "secrets": {name: value for name, value in secrets.items() if value is not None}}
+        spec["negative_test"] = bool(new) and self.ledger.may_test_refusal()
+        self.hook("apply:before")
+        applied = self._send({"what": "apply", "spec": spec, "plan": planned})
+        self.hook("apply:after")
+        if not self.device.options.get("local") and any(line.get("deliberate") for line in applied.get("logins") or ()):
+            self.ledger.note_test()  # on a gateway it can only be written down afterwards
+        self.store.promote(applied["proved"])
+        self.hook("promoted")
+        for name in applied["proved"]:
+            self._note_bits(applied, name, bits)
+            self.reuse.claim(self.device.name, name.partition(".")[2], self.store.value(name) or "")
+        if applied["error"] is None:
+            self.store.drop_pending([n for n in new if n not in applied["sent"] and n not in applied["proved"]])
+            label = applied["login"].get("label") or ""
+            self.login = "current" if label == "pending" else label
+            self._remember_login(self.login)
+        undo_sets.finish(self.documents, undo_set, applied["outcomes"])
+        self.result["requests"] += applied["requests"]
+        self.result["writes"] += applied["writes"]
+        self.result["notes"] += self.store.notes
+        return applied
+
+    def on_event(self, name: str) -> None:
+        """A boundary inside the engine (jobs.run): before a secret leaves, the store says that it may be in force."""
+        if name.startswith("send:"):
+            self.store.mark_sent([name.partition(":")[2]])
+        elif name == "negative-test:before":
+            self.ledger.note_test()
+        self.hook(name)
+
+    # -- new passwords -------------------------------------------------------------------------------------------------
+    def _leave_out(self, planned: dict[str, Any], outcomes: dict[str, Any]) -> None:
+        """What the plan would change, and must not: a password that is in use elsewhere, or done in this rotation."""
+        for need in planned["needs"]:
+            name, account = need["name"], need["name"].partition(".")[2]
+            given, current = self.device.passwords.get(account), self.store.value(name)
+            mine = [c for c in planned["changes"] if settings.parse_key(c["key"])[:2] == ("accounts", account)]
+            replaced = [c for c in mine if c["new"].get("value") == MANAGED]
+            if self.rotation and replaced and self._is_done(name):
+                self._drop(planned, outcomes, replaced, "ok", f"done before in the rotation {self.rotation}")
+            elif self.job == "rotate" and replaced and given is not None and given == current:
+                why = "the inventory gives this password: put a new one into nwcs_passwords"
+                self._drop(planned, outcomes, replaced, "refused", why)
+            elif given is not None and given != current and (why := passwords.misfit(given, planned["password_rules"])):
+                self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
+            elif given is not None and given != current and self.device.options.get("password_reuse") != "allow":
+                others = [] if self.documents.refuses() else self.reuse.others(given, self.device.name, account)
+                if others:
+                    where = ", ".join(f"{device} ({name})" for device, name in others[:5])
+                    why = f"the given password is in use elsewhere ({where}): give every device its own"
+                    self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
+
+    def _drop(
+        self, planned: dict[str, Any], outcomes: dict[str, Any], changes: list[dict[str, Any]], name: str, why: str
+    ) -> None:
+        for change in changes:
+            planned["changes"].remove(change)
+            planned["preview"] = [line for line in planned["preview"] if line["key"] != change["key"]]
+            key = settings.parse_key(change["key"])
+            line = outcome(key, name, want_from_plain(change["want"]).value, why=why)
+            outcomes[line["key"]] = line
+
+    def _is_done(self, name: str) -> bool:
+        entry = self.store.entries().get(name, {}).get("current") or {}
+        return entry.get("why") == f"{self.job} {self.rotation}"
+
+    def _new_secrets(self, planned: dict[str, Any]) -> tuple[dict[str, str], dict[str, float]]:
+        new: dict[str, str] = {}
+        bits: dict[str, float] = {}
+        managed = {change["key"] for change in planned["changes"] if change["new"].get("value") == MANAGED}
+        keys = [settings.parse_key(change["key"]) for change in planned["changes"]]
+        needed = {key[1] for key in keys if key[0] == "accounts"}
+        for need in planned["needs"]:
+            name = need["name"]
+            account = name.partition(".")[2]
+            if account not in needed:
+                continue
+            given, current = self.device.passwords.get(account), self.store.value(name)
+            replace = settings.key_text(("accounts", account, "password")) in managed
+            if given is not None:
+                if given != current:
+                    new[name] = given
+                    self._judge_given(account, given, planned["password_rules"])
+            elif need["generate"] and (current is None or replace):
+                new[name], bits[name] = passwords.generate(planned["password_rules"], [account, *self._words()])
+        return new, bits
+
+    def _judge_given(self, account: str, password: str, rules: Mapping[str, Any]) -> None:
+        why = passwords.weakness(password, [account, *self._words()], rules)
+        if why:
+            key = settings.key_text(("accounts", account, "password"))
+            self.result["findings"].append(
+                drift.finding("weak_password", key, severity="critical", item=account, why=why))  # fmt: skip
+
+    @staticmethod
+    def _note_bits(applied: Mapping[str, Any], name: str, bits: Mapping[str, float]) -> None:
+        line = applied["outcomes"].get(settings.key_text(("accounts", name.partition(".")[2], "password")))
+        if line and name in bits:
+            line["bits"] = int(bits[name])
+
+    def _known_secret(self, name: str) -> str | None:
+        return self.store.value(name, "pending") or self.store.value(name)
+
+    def _tell_recorders(self, outcomes: Mapping[str, Any]) -> None:
+        """Which recorder must be given which new login by hand: no API of these families can tell it (H61)."""
+        names = self.device.options.get("recorders") or []
+        theirs = self.device.options.get("recorder_account") or ""
+        for text, line in outcomes.items():
+            key = settings.parse_key(text)
+            if key[0] != "accounts" or key[-1] != "password" or line["outcome"] not in ("changed", "failed"):
+                continue
+            if theirs and key[1] != theirs:
+                continue
+            for recorder in names:
+                self.result["findings"].append(
+                    drift.finding("recorder_login", text, severity="high", item=key[1], recorder=recorder,
+                                  camera=self.device.name))  # fmt: skip
+
+    # -- what is kept --------------------------------------------------------------------------------------------------
+    def _undo_set(self, planned: Mapping[str, Any]) -> undo_sets.UndoSet:
+        snapshot = planned["snapshot"]
+        identity = {name: snapshot["identity"].get(name, "") for name in ("serial", "mac", "model", "firmware")}
+        entries = [undo_sets.entry_of(change, change.get("restorable", True)) for change in planned["changes"]]
+        at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return undo_sets.UndoSet(
+            run=run.RUN, job=self.job, device=self.device.name, site=self.device.site, at=at,
+            family=self.device.family, identity=identity, entries=entries,
+        )  # fmt: skip
+
+    def _compare_recording(self, snapshot: Mapping[str, Any]) -> None:
+        """What a recorder recorded before its cameras were changed, it must still record (H61)."""
+        path = self._snapshot_path(BEFORE_HARDEN)
+        before = files.read_json(path)
+        if not before:
+            return
+        os.unlink(path)  # it counts for the run it was made in
+        for text, reading in before["readings"].items():
+            now = snapshot["readings"].get(text, {})
+            if text.startswith("recording.jobs.") and reading.get("value") == "active" != now.get("value"):
+                item = settings.item_of(settings.parse_key(text))
+                self.result["findings"].append(
+                    drift.finding("recording_stopped", text, "active", now.get("value") or now.get("state"), "high",
+                                  item=item)
+                )  # fmt: skip
+
+    def _record(
+        self, sheet: Any, snapshot: Mapping[str, Any], outcomes: Mapping[str, Any], before: Mapping[str, Any]
+    ) -> None:
+        proven = [key for key, line in outcomes.items() if line["outcome"] == "changed"]
+        pending = {k: line["wanted"] for k, line in outcomes.items() if line["outcome"] == "pending_restart"}
+        sheet, found = sheets.record(
+            sheet, snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated,
+            wanted=inventory.wanted(self.device), proven=proven, pending=pending, before=before,
+        )  # fmt: skip
+        self.result["findings"] += found
+        self._save(sheet)
+        self.state.remember(way=self.result["way"], coming=[])
+        self._look_at_passwords()
+
+    def _remember(self, planned: Mapping[str, Any], applied: Mapping[str, Any], memory: Mapping[str, Any]) -> None:
+        keys = dict(memory) or dict(self.state.memory().get("keys") or {})
+        for change in planned["changes"]:
+            line = applied["outcomes"].get(change["key"])
+            keys.pop(change["key"], None)
+            if line and line["outcome"] in REMEMBERED and applied["error"] is None:
+                keys[change["key"]] = {
+                    "wanted": compare.digest(change["new"]),
+                    "firmware": planned["snapshot"]["identity"]["firmware"],
+                    "outcome": line["outcome"],
+                    "why": line.get("why", ""),
+                    "since": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                }
+        self.state.remember(keys=keys)
+
+
+__all__ = ["BEFORE_HARDEN", "ChangeRun"]
