@@ -295,7 +295,11 @@ class Planner(Guards):
     def restorable(self, change: Change) -> bool | str:
         """True, or a sentence why an undo cannot bring the old value back."""
         binding = self._binding(change.key)
-        return binding.restorable if binding is not None else "the API offers no way to set it"
+        if binding is None:
+            return "the API offers no way to set it"
+        if change.old is None and change.new is not ABSENT and not binding.removes:
+            return "it goes with the item that it belongs to"
+        return binding.restorable
 
     def _unsupported(self, key: Key, want: Want, why: str, reading: Reading | None = None) -> None:
         """No switch in this API; what is seen from outside still counts (H07)."""

@@ -50,6 +50,7 @@ class ChangeRun(DeviceRun):
     """A DeviceRun that may write. `run_folder`: where the devices of this run leave their marks (campaign.py)."""
 
     run_folder = ""
+    _notes_of_lease: list[str] = []  # noqa: RUF012 - replaced, never changed in place
     hook: Callable[[str], None] = staticmethod(lambda _name: None)
     undoes: undo_sets.UndoSet | None = None  # what this run takes back
     rotation = ""  # name of a rotation that can be run again
@@ -113,7 +114,8 @@ class ChangeRun(DeviceRun):
                     told[line["key"]] = line
             self.undoes = undo_set
             self._change(self._spec(self._sheet()), wanted, {}, told)
-            if not self.check and not self.result["error"]:
+            open_ends = ("failed", "undone", "not_checked", "guarded")
+            if not self.check and not any(line["outcome"] in open_ends for line in self.result["outcomes"]):
                 undo_sets.undone(self.documents, undo_set, run.RUN)
 
         return self._guarded("undo", work)
@@ -127,8 +129,8 @@ class ChangeRun(DeviceRun):
                     "Give one: -e nwcs_hold='why' or -e nwcs_release='why', and -e nwcs_by='your name'.",
                 )
             if not self.check:
-                (hold.put if reason else hold.release)(self.documents, self.device.name, reason or release, by)
-            self.result["notes"].append(f"{'on hold' if reason else 'released'} by {by}: {reason or release}")
+                change = hold.put if reason else hold.release
+                self.result["notes"].append(change(self.documents, self.device.name, reason or release, by))
         except NwcsError as error:
             self._fail(error)
         return self._finish()
@@ -154,6 +156,7 @@ class ChangeRun(DeviceRun):
                     work()
         except NwcsError as error:
             self._fail(error)
+        self.result["notes"] += self._notes_of_lease  # also of a run that failed: whose lease it took over
         return self._finish()
 
     @contextlib.contextmanager
@@ -179,8 +182,9 @@ class ChangeRun(DeviceRun):
         with hold_device(
             self.documents, self.device.name, what, run.RUN, folder=self.state.folder, takeover=takeover
         ) as notes:
+            self._notes_of_lease = notes
+            hold.check(self.documents, self.device.name, what)  # put on hold while we waited for our turn
             yield
-        self.result["notes"] += notes
 
     # -- the one way of changing ---------------------------------------------------------------------------------------
     def _change(

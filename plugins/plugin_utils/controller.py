@@ -249,12 +249,12 @@ class DeviceRun:
             key = settings.key_text(("accounts", account, "password"))
             why = passwords.weakness(password, [account, *self._words()])
             if why:
-                self.result["findings"].append(
-                    drift.finding("weak_password", key, None, None, "critical", explained, item=account, why=why))  # fmt: skip
+                found = drift.finding("weak_password", key, None, None, "critical", explained, item=account, why=why)
+                self.result["findings"].append(found)
             others = [f"{device} ({name})" for device, name in self._others(account, password)]
             if others:
-                self.result["findings"].append(
-                    drift.finding("password_reused", key, None, None, "high", explained, item=account, others=others))  # fmt: skip
+                found = drift.finding("password_reused", key, None, None, "high", explained, item=account, others=others)
+                self.result["findings"].append(found)
 
     def _in_force(self) -> dict[str, str]:
         """{account: password} of what we know to be in force: the store's, or the inventory's where that got us in."""

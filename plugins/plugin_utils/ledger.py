@@ -69,7 +69,7 @@ class Ledger:
         return fresh[: max(1, room)]
 
     def may_test_refusal(self) -> bool:
-        """Is there room for a deliberate wrong login? None was wrong within the lock time, and one more may fail too."""
+        """Is there room for a deliberate wrong login? None was wrong within the lock time, and one more may fail."""
         ledger = self._read()
         return not self._recent(ledger) and self._limit(ledger) >= 2
 
