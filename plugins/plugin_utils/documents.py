@@ -246,7 +246,7 @@ class VaultFiles(Documents):
             kinds = [prefix[0]]
         else:
             with self._opened([]) as handle:
-                found = [] if handle is None else os.listdir(handle)
+                found = _listed(handle, self.folder)
             kinds = ["secrets", *(name[1:] for name in found if re.fullmatch(r"\.[a-z]+", name) and name != ".lock")]
         names = []
         for kind in kinds:
@@ -257,7 +257,7 @@ class VaultFiles(Documents):
         wanted = files.safe_name(prefix[len(known)]) if len(prefix) > len(known) else None
         found: list[Name] = []
         with self._opened(folders) as handle:
-            listed = [] if handle is None else sorted(os.listdir(handle))
+            listed = _listed(handle, os.path.join(self.folder, *folders))
         for leaf in listed:
             if leaf.startswith("."):
                 continue
@@ -434,6 +434,13 @@ def _place(name: Name) -> tuple[list[str], str]:
     return [*folders, *map(files.safe_name, name[1:-1])], files.safe_name(name[-1]) + SUFFIX
 
 
+def _listed(handle: int | None, where: str) -> list[str]:
+    try:
+        return [] if handle is None else sorted(os.listdir(handle))
+    except OSError as error:
+        raise _cannot("list", where, error) from None
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -516,9 +523,9 @@ def _replace(handle: int, leaf: str, data: bytes, where: str) -> None:
 
 def _sweep(handle: int) -> None:
     """Remove what killed processes left: encrypted, but of no use."""
-    for leaf in os.listdir(handle):
-        if leaf.startswith(TEMPORARY):
-            with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the write itself tells of a broken disk
+        for leaf in os.listdir(handle):
+            if leaf.startswith(TEMPORARY):
                 if abs(time.time() - os.stat(leaf, dir_fd=handle, follow_symlinks=False).st_mtime) > STALE_SECONDS:
                     os.unlink(leaf, dir_fd=handle)
 

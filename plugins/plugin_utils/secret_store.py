@@ -151,7 +151,8 @@ class SecretStore:
             for name, part in own.items():
                 entry = entries.get(name)
                 if entry and entry["pending"] and entry["pending"]["value"] == part["value"]:
-                    entry["previous"] = [entry["pending"], *entry["previous"]][:KEEP]
+                    if entry["pending"].get("sent"):  # one that never left would only push out those that did
+                        entry["previous"] = [entry["pending"], *entry["previous"]][:KEEP]
                     entry["pending"] = None
                     changed = True
             return changed

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+import zlib
 
 MIN_BITS = 60.0  # at some 10^5 guesses per second and device (PBKDF2, 10000 rounds): far beyond any offline search
 MAKE_ONE = (
@@ -64,8 +65,9 @@ def estimate(text: str) -> float:
                 else:
                     bits += min(free, WORD_BITS) if _looks_like_word(part) else free
         seen.add(plain)
-    # No text has more than its different characters allow; and what repeats over words is seen only in the whole.
-    return min(bits, _by_characters(text, each), len(text) * math.log2(max(2, len(set(text)))))
+    # No text has more than its different characters allow, nor than a compressor leaves of it (8 bytes are its frame).
+    packed = 8.0 * (len(zlib.compress(text.encode("utf-8", "replace"), 9)) - 8)
+    return min(bits, _by_characters(text, each), len(text) * math.log2(max(2, len(set(text)))), packed)
 
 
 def _alphabet(text: str) -> int:
