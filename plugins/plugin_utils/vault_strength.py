@@ -67,7 +67,8 @@ def estimate(text: str) -> float:
         seen.add(plain)
     # No text has more than its different characters allow, nor than a compressor leaves of it (8 bytes are its frame).
     packed = 8.0 * (len(zlib.compress(text.encode("utf-8", "replace"), 9)) - 8)
-    return min(bits, _by_characters(text, each), len(text) * math.log2(max(2, len(set(text)))), packed)
+    kinds = len(set(text))
+    return min(bits, _by_characters(text, each), len(text) * math.log2(max(2, kinds)), packed, 8.0 * kinds)
 
 
 def _alphabet(text: str) -> int:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import StateError
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import documents
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import VaultFiles, open_documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import KEEP, SecretStore
 
 NAME = "accounts.admin"
@@ -277,3 +279,154 @@ class TestCrash:
         with pytest.raises(StateError, match="could not be read back; nothing was sent"):
             store.prepare({NAME: "Second-Pass-2"}, "harden")
         assert Path(store.path).read_bytes() == before
+
+
+class TestSteps:
+    def test_what_was_not_sent_is_not_tried(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "First-Pass-1"}, "rotate", {NAME: 71.234}, sent=False)
+        assert store_in(tmp_path).candidates(NAME) == []
+        assert store_in(tmp_path).value(NAME, "pending") == "First-Pass-1"
+        store.mark_sent([NAME, "accounts.nobody"])
+        again = store_in(tmp_path)
+        assert again.candidates(NAME) == [("pending", "First-Pass-1")]
+        part = again.entries()[NAME]["pending"]
+        assert (part["why"], part["bits"], part["at"][-1]) == ("rotate", 71.2, "Z")
+        again.prepare({NAME: "First-Pass-1"}, "rotate", sent=False)  # the same again: it was sent, and stays so
+        assert again.candidates(NAME) == [("pending", "First-Pass-1")]
+
+    def test_what_never_left_pushes_nothing_out(self, store: SecretStore) -> None:
+        store.prepare({NAME: "Sent-0"}, "rotate")
+        for number in range(9):
+            store.prepare({NAME: f"Unsent-{number}"}, "rotate", sent=False)
+            store.drop_pending([NAME])
+        assert store.values() == ["Sent-0"]
+
+    def test_somebody_elses_change_is_told_and_kept(self, store: SecretStore, tmp_path: Path) -> None:
+        store.entries()
+        store_in(tmp_path).prepare({NAME: "Theirs-1"}, "harden")
+        with pytest.raises(StateError, match="another run changed this meanwhile") as caught:
+            store.prepare({NAME: "Ours-2"}, "harden")
+        assert "Run again" in caught.value.advice
+        assert store.values() == ["Theirs-1"]  # the next look is at what is there
+
+    def test_a_proof_is_kept_whatever_others_wrote(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "Ours-1"}, "harden")
+        other = store_in(tmp_path)
+        other.prepare({NAME: "Theirs-2", "accounts.nvr": "Nvr-1"}, "rotate")
+        store.promote([NAME])
+        again = store_in(tmp_path)
+        assert again.candidates(NAME) == [("pending", "Theirs-2"), ("current", "Ours-1")]
+        assert again.value("accounts.nvr", "pending") == "Nvr-1"
+        other.promote([NAME])
+        store.promote([NAME])
+        assert store_in(tmp_path).candidates(NAME) == [("current", "Theirs-2")]
+
+    def test_a_late_proof_brings_nothing_old_back(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "Ours-1"}, "harden")
+        other = store_in(tmp_path)
+        other.promote([NAME])  # the other one found it in force, and went on
+        other.prepare({NAME: "Theirs-2"}, "rotate")
+        other.promote([NAME])
+        store.promote([NAME])
+        assert store_in(tmp_path).value(NAME) == "Theirs-2"
+
+    def test_what_others_replaced_is_not_marked_as_sent(self, store: SecretStore, tmp_path: Path) -> None:
+        store.prepare({NAME: "Ours-1"}, "harden", sent=False)
+        store_in(tmp_path).prepare({NAME: "Theirs-2"}, "rotate")
+        with pytest.raises(StateError, match="another run"):
+            store.mark_sent([NAME])
+
+    def test_several_processes_lose_nothing(self, tmp_path: Path) -> None:
+        def work(number: int) -> None:
+            for turn in range(3):
+                name, password = f"accounts.user{number}", f"Pass-{number}-{turn}"
+                while True:
+                    store = store_in(tmp_path)
+                    try:
+                        store.prepare({name: password}, "rotate")
+                        break
+                    except documents.Conflict:
+                        continue
+                while True:
+                    try:
+                        store.promote([name])
+                        break
+                    except documents.Conflict:
+                        continue
+
+        children = []
+        for number in range(4):
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    work(number)
+                    code = 0
+                finally:
+                    os._exit(code)
+            children.append(child)
+        assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+        store = store_in(tmp_path)
+        for number in range(4):
+            assert store.value(f"accounts.user{number}") == f"Pass-{number}-2"
+            older = [part["value"] for part in store.entries()[f"accounts.user{number}"]["previous"]]
+            assert older == [f"Pass-{number}-1", f"Pass-{number}-0"]
+
+
+class Memory(VaultFiles):
+    """Documents without a disk: the transitions are what is looked at."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, object] | None = None
+        self.number = 0
+
+    def read(self, name: tuple[str, ...]) -> tuple[dict | None, str]:
+        return copy.deepcopy(self.content), str(self.number) if self.content else ""
+
+    def write(self, name: tuple[str, ...], content: Mapping, version: str) -> str:
+        if version != self.read(name)[1]:
+            raise documents.Conflict("memory")
+        self.content, self.number = copy.deepcopy(dict(content)), self.number + 1
+        return str(self.number)
+
+    def where(self, name: tuple[str, ...]) -> str:
+        return "memory"
+
+
+ACTIONS = ("prepare", "prepare unsent", "mark", "promote", "drop", "crash")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), st.sampled_from(ACTIONS)), max_size=25))
+def test_what_was_sent_last_is_never_lost(steps: list[tuple[int, str]]) -> None:
+    """Two processes in any order, each with its own, perhaps old, view; a crash is a new process."""
+    place = Memory()
+    stores = [SecretStore(place, "cam-1"), SecretStore(place, "cam-1")]
+    sent, proven, number = "", "", 0
+    for who, action in steps:
+        store = stores[who]
+        number += 1
+        try:
+            if action.startswith("prepare"):
+                store.prepare({NAME: f"P{number}"}, "x", sent=action == "prepare")
+                sent = f"P{number}" if action == "prepare" else sent
+            elif action == "mark":
+                unsent = store.value(NAME, "pending")
+                store.mark_sent([NAME])
+                sent = unsent or sent
+            elif action == "promote":
+                store.promote([NAME])
+                proven = SecretStore(place, "cam-1").value(NAME) or proven
+            elif action == "drop":
+                store.drop_pending([NAME])
+            else:
+                stores[who] = SecretStore(place, "cam-1")
+        except documents.Conflict:
+            pass
+        now = SecretStore(place, "cam-1")
+        entry = now.entries().get(NAME, {})
+        assert not sent or sent in now.values()
+        assert not proven or now.value(NAME) == proven
+        assert len(entry.get("previous", ())) <= KEEP
+        assert len(set(now.values())) == len(now.values())
+        assert all(label == "current" or entry["pending"]["sent"] for label, _value in now.candidates(NAME))
