@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Reading, secret_name
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError, StateError
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
     MANAGED,
     outcome,
@@ -246,7 +246,8 @@ class ChangeRun(DeviceRun):
         """Secrets first into the store, then to the device; promoted when proven (H43)."""
         self.shield.enter_context(run.uninterrupted())
         if (refusal := self.documents.refuses()) is not None:
-            raise refusal  # without a store there is neither an undo set nor a way back to a new password
+            # Without a store there is neither an undo set nor a way back to a new password.
+            raise StateError(f"{self.device.name}: {refusal.message}", refusal.advice)
         new, bits = self._new_secrets(planned)
         self.hook("prepare:before")
         why = f"{self.job} {self.rotation or run.RUN}"

@@ -253,7 +253,8 @@ class DeviceRun:
                 self.result["findings"].append(found)
             others = [f"{device} ({name})" for device, name in self._others(account, password)]
             if others:
-                found = drift.finding("password_reused", key, None, None, "high", explained, item=account, others=others)
+                args = {"item": account, "others": others}
+                found = drift.finding("password_reused", key, None, None, "high", explained, **args)
                 self.result["findings"].append(found)
 
     def _in_force(self) -> dict[str, str]:

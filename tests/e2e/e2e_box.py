@@ -153,7 +153,7 @@ class Workplace:
         vault = VaultLib([("default", VaultSecret(self.vault_file.read_bytes().strip()))])
         return {
             path.name.removesuffix(".vault.yml"): yaml.safe_load(vault.decrypt(path.read_bytes()))["secrets"]
-            for path in sorted((self.work / "secrets").rglob("*.vault.yml"))
+            for path in sorted((self.work / "secrets").glob("*/*.vault.yml"))
         }
 
     def password(self, device: str, account: str = "admin") -> str:

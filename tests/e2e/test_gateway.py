@@ -134,6 +134,8 @@ def alike(data: Any, name: str) -> Any:
     if isinstance(data, dict):
         for key in ("seconds", "requests", "sheet"):
             data.pop(key, None)
+        # Five names of one device have one password: each is told those that were entered before it.
+        data["findings"] = [f for f in data.get("findings", ()) if f["kind"] != "password_reused"]
         skew = (data.get("readings") or {}).get("time.skew_seconds")
         if skew:
             assert abs(skew["value"]) <= 2
