@@ -28,6 +28,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Input
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
     cli_doctor,
     cli_drift,
+    cli_secrets,
     inventory,
     messages,
     result,
@@ -39,7 +40,10 @@ PAGES = (
     *READMES, *sorted((ROOT / "docs").glob("*.md")), ROOT / "systemd/README.md", ROOT / "parameter_sheets/README.md",
 )  # fmt: skip
 EXAMPLE = ROOT / "inventory" / "example"
-MAINS = {"nwcs-lab": lab_cli.main, "nwcs-drift": cli_drift.main, "nwcs-doctor": cli_doctor.main}
+MAINS = {
+    "nwcs-lab": lab_cli.main, "nwcs-drift": cli_drift.main, "nwcs-doctor": cli_doctor.main,
+    "nwcs-secrets": cli_secrets.main,
+}  # fmt: skip
 # Commands of others, and the name of our package.
 FOREIGN = {"python3", "mkdir", "cp", "cd", "export", ".", "ansible-vault", "ansible-inventory", "useradd", "install",
            "systemctl", "journalctl", "apt-get", "pip", "nwcs-hardening"}  # fmt: skip
@@ -117,7 +121,8 @@ def problems(words: list[str]) -> list[str]:
             wrong += unknown_in_the_lab(words)
         return wrong
     if name in MAINS:
-        return unknown_options(words[1:], help_of(name)) + unknown_variables(words)
+        sub = words[1:2] if name == "nwcs-secrets" else []
+        return unknown_options(words[1:], help_of(name, *sub)) + unknown_variables(words)
     if name == "ansible-playbook":
         book = words[1] if len(words) > 1 else "playbooks/drift.yml"
         path = book if "/" in book else f"playbooks/{book.removeprefix('nwcs.hardening.')}.yml"
