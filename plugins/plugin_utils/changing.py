@@ -198,7 +198,7 @@ class ChangeRun(DeviceRun):
         self.hook("planned")
         self._take(planned)
         if self.undoes:
-            self.result["notes"] += undo_sets.fits(self.undoes, planned["snapshot"]["identity"])
+            self.result["notes"] += undo_sets.fits(self.undoes, _who(planned["snapshot"]))
         # What the device has just refused is not tried on it again in this run.
         accepted = [c for c in spec["credentials"] if c["label"] == planned["login"]]
         spec = {**spec, "credentials": accepted or spec["credentials"]}
@@ -383,12 +383,11 @@ class ChangeRun(DeviceRun):
     # -- what is kept --------------------------------------------------------------------------------------------------
     def _undo_set(self, planned: Mapping[str, Any]) -> undo_sets.UndoSet:
         snapshot = planned["snapshot"]
-        identity = {name: snapshot["identity"].get(name, "") for name in ("serial", "mac", "model", "firmware")}
         entries = [undo_sets.entry_of(change, change.get("restorable", True)) for change in planned["changes"]]
         at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return undo_sets.UndoSet(
             run=run.RUN, job=self.job, device=self.device.name, site=self.device.site, at=at,
-            family=self.device.family, identity=identity, entries=entries,
+            family=self.device.family, identity=_who(snapshot), entries=entries,
         )  # fmt: skip
 
     def _compare_recording(self, snapshot: Mapping[str, Any]) -> None:
@@ -435,6 +434,11 @@ class ChangeRun(DeviceRun):
                     "since": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 }
         self.state.remember(keys=keys)
+
+
+def _who(snapshot: Mapping[str, Any]) -> dict[str, str]:
+    """Which device this is, for its undo set; a device may call itself anything (H34), so at a bounded length."""
+    return {name: str(snapshot["identity"].get(name, ""))[:200] for name in ("serial", "mac", "model", "firmware")}
 
 
 __all__ = ["BEFORE_HARDEN", "ChangeRun"]
