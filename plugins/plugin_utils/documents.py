@@ -339,6 +339,7 @@ class VaultFiles(Documents):
 
         folders, leaf = _place(name)
         files.private_folder(os.path.dirname(self.folder))
+        # pylint: disable-next=contextmanager-generator-missing-cleanup
         with self._opened(folders, make=True) as handle:
             where = os.path.join(self.folder, *folders, ".lock")
             try:

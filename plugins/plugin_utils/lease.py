@@ -100,7 +100,7 @@ class Lease:
     def from_plain(cls, data: Mapping[str, Any], where: str) -> Lease:
         """StateError when it is no lease."""
         wanted = {field.name: int if field.name in ("pid", "pid_started") else str for field in fields(cls)}
-        good = set(data) == set(wanted) and all(type(data[name]) is kind for name, kind in wanted.items())
+        good = set(data) == set(wanted) and all(_is_a(data[name], kind) for name, kind in wanted.items())
         good = good and all(len(data[name]) <= TEXT_LIMIT for name, kind in wanted.items() if kind is str)
         good = good and 0 < data["pid"] < 2**31 and data["pid_started"] >= 0
         if not good or _seconds(data["since"]) is None or _seconds(data["until"]) is None:
@@ -255,6 +255,10 @@ def _give_back(documents: Documents, device: str, lease: Lease, version: str) ->
 
 def _busy(device: str, holder: str, advice: str = "Wait for it to end; reading is possible meanwhile.") -> StateError:
     return StateError(f"{device} is being changed by another run ({holder}).", advice)
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)  # True is an int for Python
 
 
 # -- time and processes ------------------------------------------------------------------------------------------------

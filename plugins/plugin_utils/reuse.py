@@ -114,7 +114,7 @@ class ReuseIndex:
         owners = content.get("owners")
         if not isinstance(owners, list) or not all(_is_owner(owner) for owner in owners):
             raise self._broken(path, "it has another shape than expected")
-        return [(device, account) for device, account in owners]
+        return [tuple(owner) for owner in owners]
 
     def _write_owners(self, digest: str, owners: list[Owner]) -> None:
         if owners:

@@ -4,8 +4,8 @@
 """The secrets of one device, in a document of their own (documents.py; DESIGN 6).
 
 An account's entry keeps the current password, a pending one (made, perhaps sent, not yet proven) and the last five,
-each with its time (UTC) and reason. What was sent last is never lost: it is the pending one, the current one, or the first
-of the older ones.
+each with its time (UTC) and reason. What was sent last is never lost: it is the pending one, the current one, or the
+first of the older ones.
 """
 
 from __future__ import annotations

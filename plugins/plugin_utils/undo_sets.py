@@ -232,7 +232,7 @@ def from_plain(data: Mapping[str, Any], where: str) -> UndoSet:
     """StateError names the document and the entry that is not as it must be."""
     try:
         _exactly(data, ("schema", *_TEXTS, "identity", "entries"))
-        if type(data["schema"]) is not int or data["schema"] != SCHEMA:
+        if not _is_int(data["schema"]) or data["schema"] != SCHEMA:
             raise _Odd(f"its schema is {data['schema']!r}, this version reads {SCHEMA}")
         texts = {name: _text(data[name], name, empty=name in ("site", "family")) for name in _TEXTS}
         if texts["state"] not in (BEGUN, DONE) and not re.fullmatch(rf"{UNDONE}\S.*", texts["state"]):
@@ -267,11 +267,11 @@ def _entry(data: Any, index: int) -> Entry:
             raise _Odd("its key is not written as we write it")
         if setting.observed:
             raise _Odd("this is seen on a device, never set")
-        if type(data["phase"]) is not int or data["phase"] not in list(Phase):
+        if not _is_int(data["phase"]) or data["phase"] not in list(Phase):
             raise _Odd(f"its phase is {data['phase']!r}")
         if data["outcome"] not in ("", *OUTCOMES):
             raise _Odd(f"its outcome is {data['outcome']!r}")
-        if type(data["weaker"]) is not bool:
+        if not isinstance(data["weaker"], bool):
             raise _Odd("weaker must be true or false")
         if data["restorable"] is not True:
             _text(data["restorable"], "restorable")
@@ -324,6 +324,10 @@ def _unfit(value: Any) -> str:
     except (ValueError, TypeError, RecursionError):
         return "no plain text or number"
     return "too large" if len(text) > MAX_VALUE else ""
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)  # True is an int for Python
 
 
 def _exactly(data: Any, names: Iterable[str]) -> None:

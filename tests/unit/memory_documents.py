@@ -26,9 +26,13 @@ class MemoryDocuments(Documents):
         self.broken: StateError | None = None
         self.writes = 0
 
+    def _check(self, refusal: StateError | None = None) -> None:
+        for error in (refusal, self.broken):
+            if error is not None:
+                raise error
+
     def read(self, name: Name) -> tuple[dict[str, Any] | None, str]:
-        if self.broken:
-            raise self.broken
+        self._check()
         if name in self.damaged:
             raise StateError(
                 f"{self.where(name)}: this file cannot be decrypted, or was altered.", "Give the password."
@@ -37,8 +41,7 @@ class MemoryDocuments(Documents):
         return copy.deepcopy(content), version
 
     def write(self, name: Name, content: Mapping[str, Any], version: str) -> str:
-        if self.refusal or self.broken:
-            raise self.refusal or self.broken  # type: ignore[misc]
+        self._check(self.refusal)
         if self.version(name) != version:
             raise Conflict(self.where(name))
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # what real documents are written with
@@ -51,8 +54,7 @@ class MemoryDocuments(Documents):
         return new
 
     def delete(self, name: Name, version: str) -> None:
-        if self.broken:
-            raise self.broken
+        self._check()
         if not version or self.version(name) != version:
             raise Conflict(self.where(name))
         del self.held[name]
@@ -67,8 +69,7 @@ class MemoryDocuments(Documents):
         return self.refusal
 
     def version(self, name: Name) -> str:
-        if self.broken:
-            raise self.broken
+        self._check()
         return self.held.get(name, (None, ""))[1]
 
     def sealed(self, name: Name) -> bytes | None:
