@@ -35,6 +35,8 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
 )
 
 TEXT_FIELDS = ("message", "advice", "why", "proof")
+# Limits of a rotation where the site sets none: few gaps in recordings, and an end when something is wrong.
+ROTATION_LIMITS = {"stop_after": 5, "per_recorder": 2}
 OPTIONS: dict[str, dict[str, Any]] = {
     "device_info": {},
     "device_settings": {"settings": {"type": "dict"}},
@@ -122,6 +124,9 @@ class ActionModule(ActionBase):
             by = self._option("by", "nwcs_by") or getpass.getuser()
             return work.set_hold(self._option("reason", "nwcs_hold"), self._option("release", "nwcs_release"), by)
         if name == "device_passwords":
+            for limit, default in ROTATION_LIMITS.items():
+                if f"nwcs_{limit}" not in self._vars:
+                    work.device.options[limit] = default
             accounts = self._options.get("accounts") or self._get("nwcs_accounts", None) or []
             return work.rotate(
                 [str(account) for account in ([accounts] if isinstance(accounts, str) else accounts)],

@@ -126,7 +126,7 @@ class ChangeRun(DeviceRun):
             if bool(reason) == bool(release):
                 raise InputError(
                     f"{self.device.name}: neither a reason for a hold nor one for a release was given, or both.",
-                    "Give one: -e nwcs_hold='why' or -e nwcs_release='why', and -e nwcs_by='your name'.",
+                    "Give one: -e \"nwcs_hold='why' nwcs_by='who'\" or -e \"nwcs_release='why' nwcs_by='who'\".",
                 )
             if not self.check:
                 change = hold.put if reason else hold.release
@@ -308,7 +308,7 @@ class ChangeRun(DeviceRun):
             elif given is not None and given != current and (why := passwords.misfit(given, planned["password_rules"])):
                 self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
             elif given is not None and given != current and self.device.options.get("password_reuse") != "allow":
-                others = [] if self.documents.refuses() else self.reuse.others(given, self.device.name, account)
+                others = [] if self.check or self.documents.refuses() else self.reuse.others(given, self.device.name, account)
                 if others:
                     where = ", ".join(f"{device} ({name})" for device, name in others[:5])
                     why = f"the given password is in use elsewhere ({where}): give every device its own"

@@ -59,6 +59,9 @@ def details(device: Mapping[str, Any], language: str) -> str:
         message = messages.safe(device["error"].get("message", ""), 300)
         advice = messages.safe(device["error"].get("advice", ""), 300)
         return f"{reason}: {message} {advice}".strip() if message else reason
+    if device["way"] is None and not device["outcomes"] and not device["findings"]:  # hold: nobody has looked at it
+        notes = [messages.safe(note, 300) for note in device["notes"]]
+        return " ".join([*notes, messages.text("report.not_contacted", language)])
     parts = []
     for severity in drift.SEVERITIES:
         count = sum(f["severity"] == severity and drift.is_drift(f) for f in device["findings"])
@@ -96,13 +99,13 @@ def summary(
         host = pad(cut(messages.safe(device["host"], 60), host_columns), host_columns)
         status = pad(word("status", device["status"], language), status_columns)
         rest = details(device, language)
-        if not device["error"]:  # what went wrong is never cut
+        if not device["error"] and device["way"] is not None:  # what went wrong, and what was put on hold, is never cut
             rest = cut(rest, max(20, columns - host_columns - status_columns - 8))
         lines.append(f"  {SIGNS[device['status']]} {host}  {status}  {rest}")
     if len(shown) < len(devices):
         count = len(devices) - len(shown)
         lines.append(f"  {SIGNS['ok']} {text('report.all_ok', language, count=count)}")
-    lines += _failed_keys(shown, host_columns, language)
+    lines += _failed_keys(shown, host_columns, language, result["job"])
     lines += _findings(devices, host_columns, language)
     counts = " · ".join(f"{SIGNS[s]} {word('status', s, language)} {n}" for s, n in result["counts"].items() if n)
     verdict = text("verdict." + str(result["exit_code"]), language)
@@ -112,17 +115,23 @@ def summary(
     return "\n".join(lines)
 
 
-def _failed_keys(devices: list[Mapping[str, Any]], columns: int, language: str) -> list[str]:
-    """Writes that did not do what they should: named key by key, with wanted and read value."""
+def _failed_keys(devices: list[Mapping[str, Any]], columns: int, language: str, job: str) -> list[str]:
+    """Writes that did not do what they should: named key by key, with wanted and read value.
+
+    Where a person was revoked, or a run undone, what could not be proven counts as well.
+    """
+    told = {"failed", "undone", "conflict", "side_effect", "guarded", "refused"}
+    told |= {"not_checked"} if job in ("rotate", "undo") else set()
     lines = []
     for device in devices:
         for outcome in device["outcomes"]:
-            if outcome["outcome"] in ("failed", "undone", "conflict", "side_effect", "guarded", "refused"):
+            if outcome["outcome"] in told:
                 label = messages.label(outcome["key"], language)
                 said = f"{label}: {messages.word('outcome', outcome['outcome'], language)}"
-                wanted, read = (messages.show(outcome[name], language) for name in ("wanted", "read"))
-                said += f" ({messages.text('report.wanted', language)}: {wanted}, "
-                said += f"{messages.text('report.read', language)}: {read})"
+                said += f" ({messages.text('report.wanted', language)}: {messages.show(outcome['wanted'], language)}"
+                if outcome["read"] is not None:
+                    said += f", {messages.text('report.read', language)}: {messages.show(outcome['read'], language)}"
+                said += ")"
                 if outcome.get("why"):
                     said += f": {messages.safe(outcome['why'], 200)}"
                 lines.append(f"  {pad(cut(messages.safe(device['host'], 60), columns), columns)}  {said}")

@@ -64,7 +64,7 @@ def check(documents: Documents, device: str, what: str) -> None:
     if found.held is not None:
         raise OnHold(
             f"{device}: {what} is refused: {_who(found.held)}. Reading goes on.",
-            f"When the incident is over: hold.yml -l {device} -e nwcs_release=REASON -e nwcs_by=NAME",
+            f"When the incident is over: hold.yml -l {device} -e \"nwcs_release='REASON' nwcs_by='NAME'\"",
         )
 
 

@@ -44,7 +44,7 @@ def test_a_hold_refuses_and_says_who_since_when_why_and_how_to_release(documents
     assert re.search(
         rf"cam-1: {job} is refused: on hold by M\. Sato since 20..-..-..T..:..:..Z: intrusion, case 17", text
     )
-    assert "hold.yml -l cam-1 -e nwcs_release=REASON -e nwcs_by=NAME" in text
+    assert "hold.yml -l cam-1 -e \"nwcs_release='REASON' nwcs_by='NAME'\"" in text  # spaces need the inner quotes
     hold.check(documents, "cam-2", job)  # another device is free
     assert hold.state(documents, "cam-1").on
 

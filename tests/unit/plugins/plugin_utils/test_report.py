@@ -220,6 +220,22 @@ def test_an_error_is_told_whole_with_what_to_do(tmp_path):
     assert f"the device does not answer: {long['message']} Is it on?" in written["console"]
 
 
+def test_a_device_nobody_looked_at_is_not_called_as_recorded(tmp_path):
+    held = device(way=None, notes=["cam-01 is on hold" + ", because" * 20])
+    written = report.write_run(run_folder(tmp_path, [held], "hold"))
+    assert "as recorded" not in written["console"] + Path(written["report"]).read_text(encoding="utf-8")
+    assert held["notes"][0] + " The device was not contacted." in written["console"]
+    assert "as recorded" in report.write_run(run_folder(tmp_path, [device()]))["console"]
+
+
+@pytest.mark.parametrize(("job", "told"), [("rotate", True), ("undo", True), ("harden", False)])
+def test_where_a_person_could_not_be_removed_is_told_with_the_reason(tmp_path, job, told):
+    line = outcome('accounts."tanaka".role', "not_checked", wanted="absent", read=None, why="the list is refused")
+    shown = report.write_run(run_folder(tmp_path, [device(outcomes=[line])], job))["console"]
+    assert ("the list is refused" in shown) is told
+    assert "Read: nothing" not in shown
+
+
 def test_many_good_devices_are_one_line(tmp_path):
     devices = [device(f"cam-{n:03}") for n in range(50)] + [device("router", findings=[NEW_ADMIN])]
     shown = report.write_run(run_folder(tmp_path, devices))["console"]
