@@ -202,7 +202,8 @@ class ChangeRun(DeviceRun):
         # What the device has just refused is not tried on it again in this run.
         accepted = [c for c in spec["credentials"] if c["label"] == planned["login"]]
         spec = {**spec, "credentials": accepted or spec["credentials"]}
-        self.ledger.learn(planned["lock_rules"])
+        if not self.check:
+            self.ledger.learn(planned["lock_rules"])
         self.result["findings"] += planned["findings"]
         outcomes: dict[str, Any] = {**(told or {}), **planned["outcomes"]}
         if planned["login"] == "pending" and not self.check:
@@ -308,8 +309,8 @@ class ChangeRun(DeviceRun):
             elif given is not None and given != current and (why := passwords.misfit(given, planned["password_rules"])):
                 self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
             elif given is not None and given != current and self.device.options.get("password_reuse") != "allow":
-                others = [] if self.check or self.documents.refuses() else self.reuse.others(given, self.device.name, account)
-                if others:
+                look = not (self.check or self.documents.refuses())  # looking makes the key of the index, where it is new
+                if look and (others := self.reuse.others(given, self.device.name, account)):
                     where = ", ".join(f"{device} ({name})" for device, name in others[:5])
                     why = f"the given password is in use elsewhere ({where}): give every device its own"
                     self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)

@@ -27,7 +27,7 @@ from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_l
 pytestmark = pytest.mark.slow
 
 FACTORY = "Planted-Factory-2264"
-VAULT = "Planted-Vault-Password-6613"
+VAULT = "Planted-k7Qz-mP2x-Lw9v-6613"
 GET_USERS = (
     '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'
     '<GetUsers xmlns="http://www.onvif.org/ver10/device/wsdl"/></s:Body></s:Envelope>'
@@ -247,7 +247,7 @@ def test_the_folders_of_private_things_are_private(played: SimpleNamespace) -> N
         folders = [path for path in (played.place.work / name).rglob("*") if path.is_dir() and not path.is_symlink()]
         for folder in (played.place.work / name, *folders):
             assert folder.stat().st_mode & 0o077 == 0, folder
-    stores = list((played.place.work / "secrets").rglob("*.vault.yml"))
+    stores = list((played.place.work / "secrets").glob("*/*.vault.yml"))
     assert len(stores) == 2
     for path in stores:
         assert path.read_bytes().startswith(b"$ANSIBLE_VAULT;")
