@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`nwcs-doctor`: looks at the controller, says per point whether it is in order, and what to do if not.
 
-It looks only: no device is contacted, nothing is written. A check is a function of what it was given (versions, paths,
-the text of a file), so that each outcome can be tested; `examine` is the one place that reads the real machine.
+It looks only: no device is contacted, nothing is written. With an inventory it looks at the secret store as well
+(doctor_store.py). A check is a function of what it was given (versions, paths, the text of a file), so that each
+outcome can be tested; `examine` is the one place that reads the real machine.
 """
 
 from __future__ import annotations
@@ -331,8 +332,11 @@ def _ansible_settings(folder: Path) -> tuple[list[Path], list[str]]:
     return folders, [str(vault) for vault in vaults if vault]
 
 
-def examine(folder: Path) -> list[Finding]:
-    """Look at this machine, as seen from `folder` (an existing folder: the checkout or the site's own)."""
+def examine(folder: Path, inventories: Sequence[str] = ()) -> list[Finding]:
+    """Look at this machine, as seen from `folder` (an existing folder: the checkout or the site's own).
+
+    inventories: as `ansible-playbook -i` takes them; their secret store is looked at too.
+    """
     folder = folder.resolve()
     searched, vaults = _ansible_settings(folder)
     usual = [Path("~/.ansible/collections").expanduser(), Path("/usr/share/ansible/collections")]
@@ -356,7 +360,14 @@ def examine(folder: Path) -> list[Finding]:
         check_path(commands, shutil.which("ansible-playbook")),
         check_disk(shutil.disk_usage(folder).free),
         check_umask(_umask()),
+        *(_store(inventories) if inventories else ()),
     ]
+
+
+def _store(inventories: Sequence[str]) -> list[Finding]:
+    from ansible_collections.nwcs.hardening.plugins.plugin_utils import doctor_store
+
+    return [Finding(*part) for part in doctor_store.examine(inventories)]
 
 
 # --- saying it ---
@@ -397,10 +408,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="nwcs-doctor", description="Looks at the controller and says what to do.")
     parser.add_argument("--language", choices=("en", "ja"), default="en", help="language of the answers (default: en)")
     parser.add_argument("--dir", type=Path, default=Path("."), help="folder the playbooks are run from (default: here)")
+    add = parser.add_argument
+    add("-i", "--inventory", action="append", default=[], help="look at the secret store of this inventory as well")
     options = parser.parse_args(arguments)
     if not options.dir.is_dir():
         parser.error(f"{options.dir} is not a folder")
-    findings = examine(options.dir)
+    inventories = [source if "," in source else os.path.abspath(source) for source in options.inventory]
+    findings = examine(options.dir, inventories)
     if isinstance(getattr(sys.stdout, "errors", None), str):
         sys.stdout.reconfigure(errors="backslashreplace")
     print("\n".join(lines(findings, options.language)))

@@ -184,7 +184,7 @@ class Work:
         if not entries:
             self._say("list.none", device=place.device)
             return True
-        if place.documents.copy is not None and (problem := _copy_problem(place)):
+        if place.documents.copy is not None and (problem := copy_problem(place)):
             self._say(problem, device=place.device)
             return False
         self._say("check.ok", device=place.device)
@@ -296,7 +296,7 @@ def audit(folder: str, **facts: str) -> None:
         raise StateError(problem, "Check free space, owner and rights.") from None
 
 
-def _copy_problem(place: Place) -> str | None:
+def copy_problem(place: Place) -> str | None:
     """What is wrong with the second copy, as a name of TEXTS; None when its content is equal."""
     data = place.documents.copy.get(place.name)
     if data is None:

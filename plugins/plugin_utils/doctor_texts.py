@@ -148,4 +148,55 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{found}: others may change files you make => umask 022 (or 077) in your shell's start file",
         "{found}: 作成したファイルを他人が変更できます => シェルの起動ファイルに umask 022(または 077)を書いてください",
     ),
+    "store": ("secret store", "秘密情報の保管庫"),
+    "store.ok": ("{count} device(s), all readable", "機器 {count} 台、すべて読み取れます"),
+    "store.unknown": ("not looked at: {reason}", "確認できません: {reason}"),
+    "store.refuses": (
+        "nothing new can be kept, so no device will be changed: {reason} => {advice}",
+        "新しい秘密情報を保管できないため、機器を変更できません: {reason} => {advice}",
+    ),
+    "store.unreadable": (
+        "{device}: {reason} => nwcs-secrets restore {device}, or give the vault password it was written with",
+        "{device}: {reason}"
+        " => nwcs-secrets restore {device} を実行するか、書き込み時の Vault パスワードを指定してください",
+    ),
+    "copy": ("second copy", "第二の写し"),
+    "copy.none": ("none is asked for (nwcs_secret_copy)", "設定なし(nwcs_secret_copy)"),
+    "copy.ok": ("equal", "一致しています"),
+    "copy.differs": (
+        "missing or different: {names} => nwcs-secrets copy, with the same -i",
+        "写しがないか異なります: {names} => 同じ -i で nwcs-secrets copy を実行してください",
+    ),
+    "copy.unreadable": (
+        "{device}: {reason} => look at that place, then nwcs-secrets copy",
+        "{device}: {reason} => その場所を確認してから nwcs-secrets copy を実行してください",
+    ),
+    "pending": ("passwords being changed", "変更中のパスワード"),
+    "pending.ok": ("none", "なし"),
+    "pending.left": (
+        "{count} change(s) not finished: {names} => run the playbook that was cut off again",
+        "未完了の変更 {count} 件: {names} => 中断したプレイブックをもう一度実行してください",
+    ),
+    "hold": ("devices on hold", "保全中の機器"),
+    "hold.ok": ("none", "なし"),
+    "hold.some": ("{names}", "{names}"),
+    "hold.unreadable": (
+        "{device} counts as on hold: {reason} => give the vault password it was written with, or put it on hold again",
+        "{device} は保全中とみなします: {reason}"
+        " => 書き込み時の Vault パスワードを指定するか、もう一度保全にしてください",
+    ),
+    "lease": ("run locks", "実行ロック"),
+    "lease.ok": ("none left behind", "残っているものはありません"),
+    "lease.live": ("being changed now: {names}", "変更中: {names}"),
+    "lease.stale": (
+        "{device} was not given back: {holder} => make sure there that it no longer runs, then run once with"
+        " -e nwcs_take_over=true",
+        "{device} が返却されていません: {holder} => 実行が終わっていることをその場で確かめ、一度だけ"
+        " -e nwcs_take_over=true を付けて実行してください",
+    ),
+    "lease.unreadable": (
+        "{device}: {reason} => make sure that no run changes it, then run once with -e nwcs_take_over=true",
+        "{device}: {reason}"
+        " => 変更中の実行がないことを確かめ、一度だけ -e nwcs_take_over=true を付けて実行してください",
+    ),
 }
