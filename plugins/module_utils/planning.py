@@ -32,6 +32,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.reading import Read
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase
 
+REVOKED = "revoked"  # origin of the wish that a person's account goes
 MANAGED = "managed"  # the wanted "value" of a password: one that we made, stored and proved
 
 
@@ -127,7 +128,7 @@ class Planner(Guards):
         self.findings: list[dict[str, Any]] = []
 
     def run(self, wanted: Mapping[Key, Want]) -> Planner:
-        wanted = self._with_accounts(self._for_every_item(wanted))
+        wanted = self._with_accounts(self._with_revoked(self._for_every_item(wanted)))
         wanted = self._with_ways_in(wanted)
         for key, want in wanted.items():
             self._judge(key, want)
@@ -198,6 +199,17 @@ class Planner(Guards):
                         "explained": None,
                     }
                 )
+        return wanted
+
+    def _with_revoked(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
+        """A revoked account that the device does not let go gets a password that nobody has."""
+        for key, want in list(wanted.items()):
+            if want.origin != REVOKED or key not in self.readings or key[1] == self.own_account():
+                continue
+            if why := self._cannot_remove(key[1]):
+                del wanted[key]
+                self._note(key, "refused", want, self.readings[key], f"{why}; its password is replaced instead")
+                wanted[("accounts", key[1], "password")] = Want(MANAGED, "strict", REVOKED)
         return wanted
 
     def _cannot_remove(self, name: str) -> str | None:

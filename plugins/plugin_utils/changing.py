@@ -23,6 +23,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError, StateError
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
     MANAGED,
+    REVOKED,
     outcome,
     want_from_plain,
     want_to_plain,
@@ -33,27 +34,26 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
     files,
     hold,
     inventory,
-    passwords,
     run,
     undo_sets,
 )
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import sheet as sheets
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.controller import DeviceRun, error_of
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.controller import error_of
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.lease import hold_device
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.new_passwords import NewPasswords
 
 BEFORE_HARDEN = "before-harden"  # name of the snapshot that recorders leave before their cameras are changed
 # Outcomes that the same write would only repeat (H01, H05): remembered, so that the next run sends nothing.
 REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")
 
 
-class ChangeRun(DeviceRun):
+class ChangeRun(NewPasswords):
     """A DeviceRun that may write. `run_folder`: where the devices of this run leave their marks (campaign.py)."""
 
     run_folder = ""
     _notes_of_lease: list[str] = []  # noqa: RUF012 - replaced, never changed in place
     hook: Callable[[str], None] = staticmethod(lambda _name: None)
     undoes: undo_sets.UndoSet | None = None  # what this run takes back
-    rotation = ""  # name of a rotation that can be run again
 
     # -- the jobs ----------------------------------------------------------------------------------------------------
     def harden(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class ChangeRun(DeviceRun):
             spec = {**self._spec(self._sheet()), "rotation": True}
             wanted: dict[tuple[str, ...], Want] = {}
             if revoke:
-                wanted[("accounts", revoke, "role")] = Want(ABSENT, "strict", "revoked")
+                wanted[("accounts", revoke, "role")] = Want(ABSENT, "strict", REVOKED)
             for name in accounts or ([] if revoke else [self.device.own_account]):
                 wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "rotation")
             if suspicion:
@@ -108,7 +108,8 @@ class ChangeRun(DeviceRun):
                     name = "ok" if settings.setting_of(key).secret else "unsupported"
                     told[entry.key] = outcome(key, name, why=entry.why_not)
             if not weaker:
-                for key in [key for key, want in wanted.items() if self._is_weaker(key, want)]:
+                design = inventory.wanted(self.device)
+                for key in [key for key, want in wanted.items() if _is_weaker(design, key, want)]:
                     why = "the design asks for something else; confirm with -e nwcs_weaker=true"
                     line = outcome(key, "guarded", wanted.pop(key).value, why=why, guard="weaker")
                     told[line["key"]] = line
@@ -134,16 +135,6 @@ class ChangeRun(DeviceRun):
         except NwcsError as error:
             self._fail(error)
         return self._finish()
-
-    def _is_weaker(self, key: tuple[str, ...], want: Want) -> bool:
-        """Does the design ask for something else than this old value?"""
-        design = inventory.wanted(self.device)
-        asked = design.get(key) or design.get(settings.pattern_of(key) or key)
-        if asked is None:
-            return key[0] == "accounts" and want.value is not ABSENT  # an account comes back that harden removed
-        if want.value is ABSENT or asked.value is ABSENT:
-            return want.value is not asked.value
-        return compare.difference(key, asked, Reading.of(want.value)) is not None
 
     # -- what must be so before anything is sent -----------------------------------------------------------------------
     def _guarded(self, what: str, work: Callable[[], None]) -> dict[str, Any]:
@@ -293,94 +284,6 @@ class ChangeRun(DeviceRun):
             self.ledger.note_test()
         self.hook(name)
 
-    # -- new passwords -------------------------------------------------------------------------------------------------
-    def _leave_out(self, planned: dict[str, Any], outcomes: dict[str, Any]) -> None:
-        """What the plan would change, and must not: a password that is in use elsewhere, or done in this rotation."""
-        for need in planned["needs"]:
-            name, account = need["name"], need["name"].partition(".")[2]
-            given, current = self.device.passwords.get(account), self.store.value(name)
-            mine = [c for c in planned["changes"] if settings.parse_key(c["key"])[:2] == ("accounts", account)]
-            replaced = [c for c in mine if c["new"].get("value") == MANAGED]
-            if self.rotation and replaced and self._is_done(name):
-                self._drop(planned, outcomes, replaced, "ok", f"done before in the rotation {self.rotation}")
-            elif self.job == "rotate" and replaced and given is not None and given == current:
-                why = "the inventory gives this password: put a new one into nwcs_passwords"
-                self._drop(planned, outcomes, replaced, "refused", why)
-            elif given is not None and given != current and (why := passwords.misfit(given, planned["password_rules"])):
-                self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
-            elif given is not None and given != current and self.device.options.get("password_reuse") != "allow":
-                look = not (self.check or self.documents.refuses())  # looking makes the key of the index, where it is new
-                if look and (others := self.reuse.others(given, self.device.name, account)):
-                    where = ", ".join(f"{device} ({name})" for device, name in others[:5])
-                    why = f"the given password is in use elsewhere ({where}): give every device its own"
-                    self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
-
-    def _drop(
-        self, planned: dict[str, Any], outcomes: dict[str, Any], changes: list[dict[str, Any]], name: str, why: str
-    ) -> None:
-        for change in changes:
-            planned["changes"].remove(change)
-            planned["preview"] = [line for line in planned["preview"] if line["key"] != change["key"]]
-            key = settings.parse_key(change["key"])
-            line = outcome(key, name, want_from_plain(change["want"]).value, why=why)
-            outcomes[line["key"]] = line
-
-    def _is_done(self, name: str) -> bool:
-        entry = self.store.entries().get(name, {}).get("current") or {}
-        return entry.get("why") == f"{self.job} {self.rotation}"
-
-    def _new_secrets(self, planned: dict[str, Any]) -> tuple[dict[str, str], dict[str, float]]:
-        new: dict[str, str] = {}
-        bits: dict[str, float] = {}
-        managed = {change["key"] for change in planned["changes"] if change["new"].get("value") == MANAGED}
-        keys = [settings.parse_key(change["key"]) for change in planned["changes"]]
-        needed = {key[1] for key in keys if key[0] == "accounts"}
-        for need in planned["needs"]:
-            name = need["name"]
-            account = name.partition(".")[2]
-            if account not in needed:
-                continue
-            given, current = self.device.passwords.get(account), self.store.value(name)
-            replace = settings.key_text(("accounts", account, "password")) in managed
-            if given is not None:
-                if given != current:
-                    new[name] = given
-                    self._judge_given(account, given, planned["password_rules"])
-            elif need["generate"] and (current is None or replace):
-                new[name], bits[name] = passwords.generate(planned["password_rules"], [account, *self._words()])
-        return new, bits
-
-    def _judge_given(self, account: str, password: str, rules: Mapping[str, Any]) -> None:
-        why = passwords.weakness(password, [account, *self._words()], rules)
-        if why:
-            key = settings.key_text(("accounts", account, "password"))
-            self.result["findings"].append(
-                drift.finding("weak_password", key, severity="critical", item=account, why=why))  # fmt: skip
-
-    @staticmethod
-    def _note_bits(applied: Mapping[str, Any], name: str, bits: Mapping[str, float]) -> None:
-        line = applied["outcomes"].get(settings.key_text(("accounts", name.partition(".")[2], "password")))
-        if line and name in bits:
-            line["bits"] = int(bits[name])
-
-    def _known_secret(self, name: str) -> str | None:
-        return self.store.value(name, "pending") or self.store.value(name)
-
-    def _tell_recorders(self, outcomes: Mapping[str, Any]) -> None:
-        """Which recorder must be given which new login by hand: no API of these families can tell it (H61)."""
-        names = self.device.options.get("recorders") or []
-        theirs = self.device.options.get("recorder_account") or ""
-        for text, line in outcomes.items():
-            key = settings.parse_key(text)
-            if key[0] != "accounts" or key[-1] != "password" or line["outcome"] not in ("changed", "failed"):
-                continue
-            if theirs and key[1] != theirs:
-                continue
-            for recorder in names:
-                self.result["findings"].append(
-                    drift.finding("recorder_login", text, severity="high", item=key[1], recorder=recorder,
-                                  camera=self.device.name))  # fmt: skip
-
     # -- what is kept --------------------------------------------------------------------------------------------------
     def _undo_set(self, planned: Mapping[str, Any]) -> undo_sets.UndoSet:
         snapshot = planned["snapshot"]
@@ -435,6 +338,16 @@ class ChangeRun(DeviceRun):
                     "since": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 }
         self.state.remember(keys=keys)
+
+
+def _is_weaker(design: Mapping[Any, Want], key: tuple[str, ...], want: Want) -> bool:
+    """Does the design ask for something else than this old value?"""
+    asked = design.get(key) or design.get(settings.pattern_of(key) or key)
+    if asked is None:
+        return key[0] == "accounts" and want.value is not ABSENT  # an account comes back that harden removed
+    if want.value is ABSENT or asked.value is ABSENT:
+        return want.value is not asked.value
+    return compare.difference(key, asked, Reading.of(want.value)) is not None
 
 
 def _who(snapshot: Mapping[str, Any]) -> dict[str, str]:

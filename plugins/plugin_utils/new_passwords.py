@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which new passwords a change needs: made here or given by the site, and which of them must not be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MANAGED, outcome, want_from_plain
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, passwords
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.controller import DeviceRun
+
+
+class NewPasswords(DeviceRun):
+    """A DeviceRun that can make passwords. rotation: the name of a rotation that can be run again, "" for none."""
+
+    rotation = ""
+
+    def _leave_out(self, planned: dict[str, Any], outcomes: dict[str, Any]) -> None:
+        """What the plan would change, and must not: a password that is in use elsewhere, or done in this rotation."""
+        for need in planned["needs"]:
+            name, account = need["name"], need["name"].partition(".")[2]
+            given, current = self.device.passwords.get(account), self.store.value(name)
+            mine = [c for c in planned["changes"] if settings.parse_key(c["key"])[:2] == ("accounts", account)]
+            replaced = [c for c in mine if c["new"].get("value") == MANAGED]
+            if self.rotation and replaced and self._is_done(name):
+                self._drop(planned, outcomes, replaced, "ok", f"done before in the rotation {self.rotation}")
+            elif self.job == "rotate" and replaced and given is not None and given == current:
+                why = "the inventory gives this password: put a new one into nwcs_passwords"
+                self._drop(planned, outcomes, replaced, "refused", why)
+            elif given is not None and given != current and (why := passwords.misfit(given, planned["password_rules"])):
+                self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
+            elif given is not None and given != current and self.device.options.get("password_reuse") != "allow":
+                if others := self._claimed_elsewhere(account, given, current):
+                    where = ", ".join(f"{device} ({name})" for device, name in others[:5])
+                    why = f"the given password is in use elsewhere ({where}): give every device its own"
+                    self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
+
+    def _claimed_elsewhere(self, account: str, given: str, current: str | None) -> list[tuple[str, str]]:
+        """Who else has this password. Entered before it is sent: of two devices at the same moment one is told."""
+        if self.check or self.documents.refuses():
+            return []
+        others = self.reuse.claim(self.device.name, account, given)
+        if others and current is not None:
+            self.reuse.claim(self.device.name, account, current)
+        elif others:
+            self.reuse.release(self.device.name, account)
+        return others
+
+    def _drop(
+        self, planned: dict[str, Any], outcomes: dict[str, Any], changes: list[dict[str, Any]], name: str, why: str
+    ) -> None:
+        for change in changes:
+            planned["changes"].remove(change)
+            planned["preview"] = [line for line in planned["preview"] if line["key"] != change["key"]]
+            key = settings.parse_key(change["key"])
+            line = outcome(key, name, want_from_plain(change["want"]).value, why=why)
+            outcomes[line["key"]] = line
+
+    def _is_done(self, name: str) -> bool:
+        entry = self.store.entries().get(name, {}).get("current") or {}
+        return entry.get("why") == f"{self.job} {self.rotation}"
+
+    def _new_secrets(self, planned: dict[str, Any]) -> tuple[dict[str, str], dict[str, float]]:
+        new: dict[str, str] = {}
+        bits: dict[str, float] = {}
+        managed = {change["key"] for change in planned["changes"] if change["new"].get("value") == MANAGED}
+        keys = [settings.parse_key(change["key"]) for change in planned["changes"]]
+        needed = {key[1] for key in keys if key[0] == "accounts"}
+        for need in planned["needs"]:
+            name = need["name"]
+            account = name.partition(".")[2]
+            if account not in needed:
+                continue
+            given, current = self.device.passwords.get(account), self.store.value(name)
+            replace = settings.key_text(("accounts", account, "password")) in managed
+            if given is not None:
+                if given != current:
+                    new[name] = given
+                    self._judge_given(account, given, planned["password_rules"])
+            elif need["generate"] and (current is None or replace):
+                new[name], bits[name] = passwords.generate(planned["password_rules"], [account, *self._words()])
+        return new, bits
+
+    def _judge_given(self, account: str, password: str, rules: Mapping[str, Any]) -> None:
+        why = passwords.weakness(password, [account, *self._words()], rules)
+        if why:
+            key = settings.key_text(("accounts", account, "password"))
+            self.result["findings"].append(
+                drift.finding("weak_password", key, severity="critical", item=account, why=why))  # fmt: skip
+
+    @staticmethod
+    def _note_bits(applied: Mapping[str, Any], name: str, bits: Mapping[str, float]) -> None:
+        line = applied["outcomes"].get(settings.key_text(("accounts", name.partition(".")[2], "password")))
+        if line and name in bits:
+            line["bits"] = int(bits[name])
+
+    def _known_secret(self, name: str) -> str | None:
+        return self.store.value(name, "pending") or self.store.value(name)
+
+    def _tell_recorders(self, outcomes: Mapping[str, Any]) -> None:
+        """Which recorder must be given which new login by hand: no API of these families can tell it (H61)."""
+        names = self.device.options.get("recorders") or []
+        theirs = self.device.options.get("recorder_account") or ""
+        for text, line in outcomes.items():
+            key = settings.parse_key(text)
+            if key[0] != "accounts" or key[-1] != "password" or line["outcome"] not in ("changed", "failed"):
+                continue
+            if theirs and key[1] != theirs:
+                continue
+            for recorder in names:
+                self.result["findings"].append(
+                    drift.finding("recorder_login", text, severity="high", item=key[1], recorder=recorder,
+                                  camera=self.device.name))  # fmt: skip
