@@ -4,13 +4,15 @@
 """Certificates of the simulated devices, signed by the lab's own certificate authority.
 
 Made only when the first TLS connection to a device comes, so devices without HTTPS cost nothing. A device's
-certificate is good unless its model says `certificate: name-mismatch`, `expired` or `self-signed`. A device that
-renews its certificate (H57) counts up its attribute `certificate_generation`.
+certificate is good unless its model says `certificate: name-mismatch`, `expired`, `self-signed` or `other-ca`. A
+device that renews its certificate (H57) counts up its attribute `certificate_generation`. Keys belong to the device,
+not to its address: another device at the same address has another key.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import os
 import ssl
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from .device import Device
 
-KINDS = ("good", "name-mismatch", "expired", "self-signed")
+KINDS = ("good", "name-mismatch", "expired", "self-signed", "other-ca")
 _ORGANISATION = "SIMULATED nwcs lab"
 _DAY = datetime.timedelta(days=1)
 
@@ -28,7 +30,7 @@ class CertStore:
 
     def __init__(self, directory: Path | str) -> None:
         self.directory = Path(directory)
-        self._contexts: dict[tuple[str, str, int], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, str, str, int], ssl.SSLContext] = {}
         self._authority: tuple | None = None
 
     @property
@@ -42,12 +44,21 @@ class CertStore:
         kind = device.model.get("certificate") or "good"
         if kind not in KINDS:
             raise ValueError(f"{device.name}: certificate {kind!r} is none of {', '.join(KINDS)}")
-        key = (device.address, kind, int(getattr(device, "certificate_generation", 0)))
+        return self._context(device.name, device.address, kind, device.certificate_generation)
+
+    def foreign(self, address: str, kind: str = "self-signed") -> ssl.SSLContext:
+        """The TLS context of somebody else who poses as `address`; "good" is one the lab's authority fell for."""
+        if kind not in KINDS:
+            raise ValueError(f"certificate {kind!r} is none of {', '.join(KINDS)}")
+        return self._context("somebody else", address, kind, 0)
+
+    def _context(self, owner: str, address: str, kind: str, generation: int) -> ssl.SSLContext:
+        key = (hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:8], address, kind, generation)
         if key not in self._contexts:
-            path = self.directory / "certs" / f"{key[0]}-{key[1]}-{key[2]}.pem"
+            path = self.directory / "certs" / f"{key[1]}-{kind}-{generation}-{key[0]}.pem"
             self._load_authority()
             if not path.exists():
-                _write(path, self._make(device.address, kind))
+                _write(path, self._make(address, kind))
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(path)
             self._contexts[key] = context
@@ -75,7 +86,8 @@ class CertStore:
         from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.x509.oid import ExtendedKeyUsageOID
 
-        ca_key, ca_cert = self._load_authority()
+        # Another authority has the same name: only its key tells the two apart.
+        ca_key, ca_cert = _authority() if kind == "other-ca" else self._load_authority()
         key = ec.generate_private_key(ec.SECP256R1())
         # RFC 5737 address and RFC 2606 name: nobody's
         shown = "192.0.2.1" if kind == "name-mismatch" else address

@@ -18,8 +18,10 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import cli_disturb
 from .base import MARK, LabError
 from .client import LabClient
+from .disturb import words
 from .site import Site, model_names, site_names
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     restart = command("restart", _restart, "switch a device off and on")
     restart.add_argument("device")
     restart.add_argument("--seconds", type=float, help="how long it stays away (default: as its model says)")
+    cli_disturb.add(command, printable)
     log = command("log", _log, "show the requests the devices have seen")
     log.add_argument("device", nargs="?")
     log.add_argument("--writes", action="store_true", help="only what would change a configuration")
@@ -219,7 +222,7 @@ def _status(options: argparse.Namespace, client: LabClient) -> None:
                 printable(one["name"], 40),
                 one["address"],
                 printable(one["model"], 30),
-                "up" if one["up"] else "down",
+                ("up" if one["up"] else "down") + (" *" if words(one) else ""),
                 " ".join(f"{kind}:{port}" for kind, port in one["sockets"]) or "-",
                 " ".join(one["faults"]) or "-",
                 str(one["requests"]),
@@ -228,6 +231,9 @@ def _status(options: argparse.Namespace, client: LabClient) -> None:
             )
         )
     _table(rows)
+    for one in about["devices"]:
+        if words(one):
+            print(f"* {printable(one['name'], 40)}: {printable(words(one), 500)}")
     for problem in about["problems"]:
         print(f"problem of the lab itself: {printable(problem, 500)}")
 

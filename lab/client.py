@@ -78,6 +78,37 @@ class LabClient:
     def restart(self, device: str, seconds: float | None = None) -> float:
         return self.call("restart", device=device, seconds=seconds)
 
+    def power(self, device: str, on: bool, how: str = "reset", back_after: float | None = None) -> dict[str, Any]:
+        return self.call("power", device=device, on=on, how=how, back_after=back_after)
+
+    def network(self, device: str, on: bool, how: str = "silent", back_after: float | None = None) -> dict[str, Any]:
+        return self.call("network", device=device, on=on, how=how, back_after=back_after)
+
+    def certificate(self, device: str, kind: str) -> dict[str, Any]:
+        return self.call("certificate", device=device, kind=kind)
+
+    def cut_at(self, device: str, **moment: Any) -> dict[str, Any]:
+        """Arguments as for Device.cut_at."""
+        return self.call("cut", device=device, **moment)
+
+    def swap(self, device: str, other: str) -> dict[str, str]:
+        """Each answers at the other's address from now on; returns the addresses by name."""
+        return self.call("swap", device=device, other=other)
+
+    def mitm(self, device: str, on: bool, kind: str = "https", certificate: str = "self-signed") -> dict[str, Any]:
+        return self.call("mitm", device=device, on=on, kind=kind, certificate=certificate)
+
+    def locked(self, device: str) -> dict[str, float]:
+        """Source address or account that is locked out -> seconds left."""
+        return self.call("locked", device=device)
+
+    def count(self, device: str) -> None:
+        self.call("count", device=device)
+
+    def steps(self, device: str) -> list[dict[str, Any]]:
+        """The requests since count(): {operation, write, acted, scheme}."""
+        return self.call("steps", device=device)
+
     def state(self, device: str) -> Any:
         return self.call("state", device=device)
 

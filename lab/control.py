@@ -27,6 +27,7 @@ from typing import Any
 from .base import LabError
 from .certs import CertStore
 from .device import WIRE_FAULTS, Device
+from .disturb import Disturbances
 from .server import LabServer
 from .site import Site
 
@@ -36,7 +37,7 @@ _ROLES = {"onvif": "cameras", "onvif-recorder": "recorders", "openwrt": "routers
 _MAX_LINE = 1 << 20
 
 
-class Lab:
+class Lab(Disturbances):
     """A site being served out of one directory until stopped, forgotten or without its directory."""
 
     def __init__(self, directory: Path, site: Site, lifetime: float) -> None:
@@ -170,7 +171,7 @@ class Lab:
             "faults": sorted(device.faults),
             "requests": len(device.log),
             "writes": sum(entry.write for entry in device.log),
-        }
+        } | self.presence(device)
 
     def do_stop(self) -> str:
         self._end.set()

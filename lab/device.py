@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from .cuts import Cuttable
+
 
 @dataclass
 class Request:
@@ -82,7 +84,7 @@ WIRE_FAULTS = {
 }
 
 
-class Device:
+class Device(Cuttable):
     """Base of all simulated devices. Subclasses set `family`, `faults_known`, `attacks` and implement handle()."""
 
     family = ""
@@ -90,6 +92,7 @@ class Device:
     attacks: dict[str, str] = {}  # name -> what an intruder does
 
     def __init__(self, name: str, address: str, model: dict[str, Any], ports: dict[str, int] | None = None) -> None:
+        super().__init__()
         self.name = name
         self.address = address
         self.model = model
@@ -113,6 +116,10 @@ class Device:
         """The same for one of the device's sockets, for filters that know ports."""
         return self.admits(peer)
 
+    def keeps_port(self, peer: str, port: int) -> bool:
+        """False when the filter also ends connections that are established already."""
+        return self.admits_port(peer, port)
+
     async def handle(self, request: Request) -> Response:
         """Answer one HTTP request and append to `log`."""
         raise NotImplementedError
@@ -120,6 +127,10 @@ class Device:
     def rtsp_login(self, user: str) -> str | None:
         """The password of `user` for RTSP digest, None when there is no such user."""
         return None
+
+    def rtsp_attempt(self, user: str, peer: str, outcome: str) -> str:
+        """What the device makes of a login by RTSP ("ok", "refused"): a lockout counts it and may say "locked"."""
+        return outcome
 
     def rtsp_open(self) -> bool:
         """True when the video stream is given without a login."""
@@ -142,6 +153,7 @@ class Device:
 
     def restart(self, seconds: float | None = None) -> None:
         """Power-cycle: sockets close for `seconds` (default: the model's); then what waited for it is in force."""
+        self.boots += 1
         self.down_until = time.monotonic() + (self.model.get("restart_seconds", 0.5) if seconds is None else seconds)
         self.restarted()
 
@@ -149,7 +161,7 @@ class Device:
         """Volatile things are lost here and pending values come into force."""
 
     def is_down(self) -> bool:
-        return "down" in self.faults or time.monotonic() < self.down_until
+        return "down" in self.faults or not self.has_power() or time.monotonic() < self.down_until
 
     # -- shared helpers ----------------------------------------------------------------------------------------
     def now(self) -> datetime.datetime:

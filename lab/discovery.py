@@ -29,7 +29,7 @@ class DiscoveryProtocol(asyncio.DatagramProtocol):
         self.transport = transport  # type: ignore[assignment]
 
     def datagram_received(self, data: bytes, addr: tuple) -> None:
-        if self.device.is_down() or not self.device.admits(addr[0]):
+        if self.device.is_down() or self.device.silent() or not self.device.admits(addr[0]):
             return
         try:
             answer = self.device.discovery_answer(data, addr[0])

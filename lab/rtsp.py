@@ -104,6 +104,7 @@ class RtspSession:
             status = 405
         else:
             user, login = self._login(method, uri, headers.get("authorization", ""))
+            login = self.device.rtsp_attempt(user, self.peer, login) if login else ""
             paths = self.device.model.get("rtsp_paths")
             if not (login == "ok" or self.device.rtsp_open()):
                 status = 401

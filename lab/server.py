@@ -24,8 +24,10 @@ from aiohttp import web
 
 from .base import LabError, check_loopback
 from .certs import CertStore
+from .cuts import Cut, PowerLost
 from .device import Device, Listener, LogEntry, Request, Response
-from .sockets import PROTOCOLS, DiscoveryEndpoint, Endpoint, HttpConnection
+from .mitm import Mitm
+from .sockets import PROTOCOLS, TLS_KINDS, DiscoveryEndpoint, Endpoint, HttpConnection
 from .wire import FAULT_CUTS, WireAnswer
 
 RECONCILE = 0.15  # seconds between two looks at what should be open
@@ -43,6 +45,8 @@ class LabServer:
         self.problems: list[str] = []  # what went wrong in the lab itself, newest last
         self.numbers = itertools.count(1)
         self.started = 0.0
+        self.moved: dict[tuple[str, int], int] = {}  # (device, its port) -> where it is while somebody is in the middle
+        self.middle: dict[str, Mitm] = {}  # device -> who is in the middle
         self._endpoints: dict[str, dict[Listener, Any]] = {name: {} for name in self.devices}
         self._tasks: set[asyncio.Task] = set()
         self._order = list(self.devices)
@@ -82,6 +86,8 @@ class LabServer:
     async def stop(self) -> None:
         """Close all sockets and connections and end all tasks."""
         self._stopped = True
+        for mitm in self.middle.values():
+            mitm.close()
         for endpoints in self._endpoints.values():
             for endpoint in endpoints.values():
                 endpoint.close()
@@ -126,21 +132,32 @@ class LabServer:
             return
         have = self._endpoints[device.name]
         try:
-            want = frozenset() if device.is_down() else device.listeners()
+            down, silent = device.is_down(), device.silent()
+            want = frozenset() if down else device.listeners()  # without a network its timers run all the same
         except Exception as error:
             if strict:
                 raise
             self.failed(device, error)
             return
+        for endpoint in have.values():
+            endpoint.mute(silent)
+        if silent:
+            return  # whatever the device does, nobody sees it
+        if device.link != "up":
+            want = frozenset()
         if have.keys() != want:
             for listener in have.keys() - want:
                 have.pop(listener).close(current)
             for listener in want - have.keys():
                 self._open(device, listener, strict)
         for endpoint in have.values():
+            renewed = endpoint.listener.kind in TLS_KINDS and endpoint.generation != device.certificate_generation
+            if renewed:
+                endpoint.generation = device.certificate_generation
+                endpoint.drop_handshakes()
             for connection in tuple(endpoint.connections):
-                if not device.admits_port(connection.peer, endpoint.listener.port):
-                    if connection is current:
+                if renewed or not device.keeps_port(connection.peer, endpoint.listener.port):
+                    if connection is current or connection.late:
                         connection.doomed = True
                     else:
                         connection.cut(flush=False)
@@ -176,6 +193,50 @@ class LabServer:
         except Exception as error:
             self.failed(device, error)
 
+    def swap(self, first: Device, second: Device) -> None:
+        """Each of two devices answers at the other's address from now on (H60)."""
+        for device in (first, second):
+            for endpoint in self._endpoints[device.name].values():
+                endpoint.close()
+            self._endpoints[device.name].clear()
+        one, other = first.address, second.address
+        first.moved_to(other)
+        second.moved_to(one)
+        for device in (first, second):
+            self.reconcile(device)
+
+    def intercept(self, device: Device, kind: str = "https", certificate: str = "self-signed") -> Mitm:
+        """Put somebody into the middle of all connections to one socket of a device; see mitm.py."""
+        listener = next((item for item in self._endpoints[device.name] if item.kind == kind), None)
+        if listener is None:
+            raise LabError(f"{device.name}: no {kind} socket is open now")
+        if device.name in self.middle:
+            raise LabError(f"{device.name}: somebody is in the middle already")
+        mitm = Mitm(self, device, listener, certificate)
+        self._endpoints[device.name].pop(listener).close()
+        self.moved[device.name, listener.port] = mitm.hidden
+        self._open(device, listener, strict=True)
+        mitm.listen()
+        self.middle[device.name] = mitm
+        return mitm
+
+    def leave(self, device: Device) -> None:
+        """End what intercept() began."""
+        mitm = self.middle.pop(device.name, None)
+        if mitm is None:
+            return
+        mitm.close()
+        self.moved.pop((device.name, mitm.listener.port), None)
+        endpoint = self._endpoints[device.name].pop(mitm.listener, None)
+        if endpoint is not None:
+            endpoint.close()
+        self.reconcile(device)
+
+    async def hush(self, device: Device, connection: Any) -> None:
+        """Wait while nothing comes back from the device."""
+        while device.silent() and await connection.pause(0.03):
+            pass
+
     # -- HTTP ----------------------------------------------------------------------------------------------------
     async def _handle(self, request: web.BaseRequest) -> _Written:
         connection: HttpConnection = request.protocol  # type: ignore[assignment]
@@ -186,7 +247,7 @@ class LabServer:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         if headers.get("expect", "").lower() == "100-continue" and connection.transport is not None:
             connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        response, cut = None, ""
+        response, way, cut = None, "", None
         old = request.version < (1, 1)
         asked = headers.get("connection", "").lower()
         keep = "keep-alive" in asked if old else "close" not in asked
@@ -202,18 +263,45 @@ class LabServer:
                 request.method, request.raw_path, headers, bytes(body), connection.peer, listener.kind, listener.port,
                 connection.number,
             )  # fmt: skip
-            response, cut = await self._ask(device, asking)
-        answer = WireAnswer(connection, response, method=request.method, keep=keep, old=old, cut=cut)
+            sight = device.sight(asking) if device.watched else None
+            before = device.due_before(sight) if sight else None
+            if before is not None:
+                device.strike(before)
+                self.reconcile(device)
+                await self.hush(device, connection)  # what was sent is lost; this client hears no more
+                connection.cut(flush=False)
+                return _Written(False)
+            seen = len(device.log)
+            response, way = await self._ask(device, asking)
+            if sight:
+                cut = device.due_after(sight, device.log[-1] if len(device.log) > seen else None)
+            if cut is not None and cut.when == "after":
+                await self._cut_after(device, connection, cut)
+        answer = WireAnswer(connection, response, method=request.method, keep=keep, old=old, cut=way)
+        if cut is not None and cut.when == "during" and not way:
+            answer.cut, answer.interrupt = "half", lambda: self._cut_after(device, connection, cut)
         # Sockets follow the settings before the answer is written, so that whoever has read it finds them so; only this
         # connection lives on until its answer is out.
         self.reconcile(device, current=connection)
+        await self.hush(device, connection)
         try:
             await answer.send()
         except ConnectionError:
             answer.keep_alive = False  # the client went away; what it asked for has happened all the same
+        connection.late = False
         if connection.doomed:
             connection.cut(flush=True)
         return _Written(answer.keep_alive)
+
+    async def _cut_after(self, device: Device, connection: Any, cut: Cut) -> None:
+        """The device has acted; its answer is late, cut, or waits for the network."""
+        if cut.what == "late":
+            connection.late = True
+            await connection.pause(cut.back_after)
+            return
+        device.strike(cut)
+        self.reconcile(device)
+        await self.hush(device, connection)
 
     async def _ask(self, device: Device, request: Request) -> tuple[Response, str]:
         target = self._redirect(device, request)
@@ -225,6 +313,8 @@ class LabServer:
             return Response(307, [("Location", target)]), ""
         try:
             response = await device.handle(request)
+        except PowerLost:
+            return Response(), "reset"
         except Exception as error:  # a mistake in one device must not stop the others; it is reported
             self.failed(device, error)
             return Response(500, [("Content-Type", "text/plain")], b"SIMULATED device failed\n"), ""

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A site file says which simulated devices there are; models say what each is like.
 
-Site file: `{name, description, devices: [{name, host, model, state, overrides, ports, faults}], attack: [{device,
-name}]}`. `host` is the last number of the address (the network, "127.77.0", is given when the lab starts). `model` is
-the name of a file in `models/` or a mapping. `overrides` are merged into the model, mapping by mapping; the text
+Site file: `{name, description, devices: [{name, host, count, model, state, overrides, ports, faults}], attack:
+[{device, name}]}`. `host` is the last number of the address (the network, "127.77.0", is given when the lab starts).
+With `count` the entry stands for so many devices, NAME-001 at `host` and so on. `model` is the name of a file in
+`models/` or a mapping. `overrides` are merged into the model, mapping by mapping; the text
 `{network}` in any value becomes the network.
 """
 
@@ -30,7 +31,7 @@ FAMILIES = {
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
 }
 _SITE_KEYS = {"name", "description", "devices", "attack"}
-_DEVICE_KEYS = {"name", "host", "model", "state", "overrides", "ports", "faults"}
+_DEVICE_KEYS = {"name", "host", "count", "model", "state", "overrides", "ports", "faults"}
 _PER_NET = 250  # devices of a made-up site in each /24
 
 
@@ -102,7 +103,7 @@ class Site:
         devices: list[Device] = []
         for number, entry in enumerate(entries, 1):
             spot = f"{where}: device {entry.get('name', number) if isinstance(entry, dict) else number}"
-            devices.append(_device(entry, spot, parts, network))
+            devices += [_device(one, spot, parts, network) for one in _counted(entry, spot)]
         for key in ("name", "address"):
             seen: dict[str, str] = {}
             for device in devices:
@@ -155,6 +156,18 @@ def model_names() -> list[str]:
 
 def site_names() -> list[str]:
     return sorted(path.stem for path in (HERE / "sites").glob("*.yml"))
+
+
+def _counted(entry: Any, where: str) -> list[Any]:
+    """The entry itself, or one for each of its `count` devices."""
+    if not isinstance(entry, dict) or "count" not in entry:
+        return [entry]
+    count, rest = entry["count"], {key: value for key, value in entry.items() if key != "count"}
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise LabError(f"{where}: key 'count' must be a number from 1, not {count!r}")
+    if not isinstance(entry.get("host"), int):
+        return [rest]
+    return [rest | {"name": f"{entry.get('name')}-{i + 1:03d}", "host": entry["host"] + i} for i in range(count)]
 
 
 def _device(entry: Any, where: str, parts: list[int], network: str) -> Device:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.web_protocol import RequestHandler
 
 from .base import check_loopback
+from .cuts import Sight
 from .device import Device, Listener, Response
 from .discovery import DiscoveryProtocol
 from .rtsp import RtspSession
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 BANNER_SECONDS = 5.0
 HANDSHAKE_SECONDS = 10.0
+BACKLOG = 256
 TLS_KINDS = frozenset({"https", "rtsps"})
 _log = logging.getLogger("nwcs.lab")
 
@@ -36,6 +38,7 @@ class Connection:
     peer: str
     gone: asyncio.Event | None
     doomed = False  # ends with the answer that is being written
+    late = False  # its answer is being held back
 
     @staticmethod
     def _over(transport: Any) -> bool:
@@ -132,6 +135,13 @@ class RtspConnection(Connection, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         device = self.endpoint.device
+        if device.watched:
+            self._watched(data)
+            return
+        self._answer(data)
+
+    def _answer(self, data: bytes) -> None:
+        device = self.endpoint.device
         try:
             answer, stays = self.session.feed(data)
         except Exception as error:  # a mistake in one device must not stop the others; it is reported
@@ -141,6 +151,29 @@ class RtspConnection(Connection, asyncio.Protocol):
         self.transport.write(answer)
         if self.doomed or not stays:
             self.transport.close()
+
+    def _watched(self, data: bytes) -> None:
+        """A request that is counted, and that a cut may fall on. Cut in the middle of its answer, none comes."""
+        device, seen = self.endpoint.device, len(self.endpoint.device.log)
+        sight = Sight((data.partition(b" ")[0].decode("latin-1"),), False, b"authorization:" in data.lower())
+        cut = device.due_before(sight)
+        if cut is None:
+            answer, stays = self.session.feed(data)
+            cut = device.due_after(sight, device.log[-1] if len(device.log) > seen else None)
+            if cut is None or cut.what == "late":
+                wait = cut.back_after if cut else 0
+                self.server.loop.call_later(wait, self._send, answer, stays)
+                return
+        device.strike(cut)
+        self.server.reconcile(device)
+        if not device.silent():
+            self.cut(flush=False)
+
+    def _send(self, answer: bytes, stays: bool) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(answer)
+            if not stays:
+                self.transport.close()
 
 
 class BannerConnection(Connection, asyncio.Protocol):
@@ -184,15 +217,19 @@ class Endpoint:
         self.device = device
         self.listener = listener
         self.connections: set[Any] = set()
-        self.handshakes: set[asyncio.Task] = set()
+        self.handshakes: dict[asyncio.Task, socket.socket] = {}
         self.closed = False
+        self.generation = device.certificate_generation
+        self.boots: int | None = None  # of the device when it fell silent; None while it is heard
+        self.fillers: list[socket.socket] = []
+        self.port = server.moved.get((device.name, listener.port), listener.port)
         check_loopback(device.address)
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             self.sock.setblocking(False)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.sock.bind((device.address, listener.port))
-            self.sock.listen(256)
+            self.sock.bind((device.address, self.port))
+            self.sock.listen(BACKLOG)
         except BaseException:
             self.sock.close()
             raise
@@ -202,13 +239,54 @@ class Endpoint:
         self.closed = True
         self.server.loop.remove_reader(self.sock)
         self.sock.close()
+        for sock in self.fillers:
+            sock.close()
+        lives = not self.device.is_down() and self.device.link == "up"
         for connection in tuple(self.connections):
-            if connection is current:
+            if connection is current or (connection.late and lives):
                 connection.doomed = True
             else:
                 connection.cut(flush=False)
-        for task in tuple(self.handshakes):
+        self.drop_handshakes()
+
+    def drop_handshakes(self) -> None:
+        for task, sock in tuple(self.handshakes.items()):
+            reset(sock)  # a task that has not begun leaves its socket to whoever frees it
             task.cancel()
+
+    def mute(self, silent: bool) -> None:
+        """Fall silent, as behind a pulled cable, or be heard again.
+
+        A listening socket whose queue is full lets the system drop each further SYN, so that a client's connect runs
+        into its own time limit; what is sent on established connections is not read. Connections that outlast the
+        silence go on, unless the device has restarted meanwhile and knows nothing of them.
+        """
+        if silent == (self.boots is not None):
+            return
+        if silent:
+            self.boots = self.device.boots
+            self.server.loop.remove_reader(self.sock)
+            self.sock.listen(0)
+            for _unused in range(2):
+                sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                sock.setblocking(False)
+                sock.connect_ex((self.device.address, self.port))
+                self.fillers.append(sock)
+            for connection in tuple(self.connections):
+                connection.transport.pause_reading()
+            return
+        forgotten, self.boots = self.boots != self.device.boots, None
+        for sock in self.fillers:
+            reset(sock)
+            sock.close()
+        self.fillers.clear()
+        self.sock.listen(BACKLOG)
+        self.server.loop.add_reader(self.sock, self._accept)
+        for connection in tuple(self.connections):
+            if forgotten:
+                connection.cut(flush=False)
+            else:
+                connection.transport.resume_reading()
 
     def _accept(self) -> None:
         for _unused in range(64):
@@ -225,8 +303,8 @@ class Endpoint:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = self.server.spawn(self._serve(sock, peer[0]))
-            self.handshakes.add(task)
-            task.add_done_callback(self.handshakes.discard)
+            self.handshakes[task] = sock
+            task.add_done_callback(lambda done: self.handshakes.pop(done, None))
 
     async def _serve(self, sock: socket.socket, peer: str) -> None:
         kind = self.listener.kind
@@ -267,6 +345,7 @@ class DiscoveryEndpoint:
         except BaseException:
             self.sock.close()
             raise
+        self.generation = 0
         server.loop.add_reader(self.sock, self._receive)
         self.protocol.transport = self  # type: ignore[assignment]
 
@@ -277,6 +356,9 @@ class DiscoveryEndpoint:
             except OSError:
                 return
             self.protocol.datagram_received(data, peer)
+
+    def mute(self, silent: bool) -> None:
+        """The protocol asks the device itself."""
 
     def sendto(self, data: bytes, peer: tuple) -> None:
         try:

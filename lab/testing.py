@@ -26,7 +26,10 @@ from typing import Any
 
 from .base import LabError
 from .certs import CertStore
+from .cuts import Cut, Step
 from .device import Device, LogEntry
+from .disturb import Disturbances, random_cut
+from .mitm import Mitm
 from .server import LabServer
 from .site import Site
 
@@ -34,7 +37,7 @@ _RESERVED_PORT = 39997  # bound on .254 of the network for as long as the lab ru
 DeviceList = list[Device] | list[dict] | list[str] | Callable[[str], list[Device]]
 
 
-class RunningLab:
+class RunningLab(Disturbances):
     """The lab seen from the test's thread."""
 
     def __init__(self, site: Site, server: LabServer, loop: asyncio.AbstractEventLoop, directory: Path) -> None:
@@ -82,6 +85,69 @@ class RunningLab:
     def restart(self, name: str, seconds: float | None = None) -> None:
         self.call(lambda: self.device(name).restart(seconds))
         self.settle()
+
+    # -- power, network, certificates: as in cuts.py, done in the lab's thread and in force when these return ----------
+    def power(self, name: str, on: bool, how: str = "reset", back_after: float | None = None) -> None:
+        self.call(lambda: self.do_power(name, on, how, back_after))
+
+    def link(self, name: str, on: bool, how: str = "silent", back_after: float | None = None) -> None:
+        """Pull or plug the network cable of a device."""
+        self.call(lambda: self.do_network(name, on, how, back_after))
+
+    def certificate(self, name: str, kind: str) -> None:
+        self.call(lambda: self.do_certificate(name, kind))
+
+    def cut_at(self, name: str, **moment: Any) -> Cut:
+        """Arguments as for Device.cut_at."""
+        return self.call(lambda: self.device(name).cut_at(**moment))
+
+    def answer_late(self, name: str, seconds: float, **moment: Any) -> Cut:
+        return self.call(lambda: self.device(name).answer_late(seconds, **moment))
+
+    def has_struck(self, name: str) -> bool:
+        """True when no cut of this device is left to happen."""
+        return not self.device(name).cuts
+
+    def count(self, name: str) -> None:
+        """Count the requests to a device from now on; steps() tells them."""
+        self.call(lambda: self.device(name).count())
+
+    def steps(self, name: str) -> list[Step]:
+        return list(self.device(name).steps or ())
+
+    def swap(self, name: str, other: str) -> None:
+        """Each of the two answers at the other's address from now on (H60); the same again undoes it."""
+        self.call(lambda: self.do_swap(name, other))
+
+    def locked(self, name: str) -> dict[str, float]:
+        """Source address or account that is locked out -> seconds left."""
+        return self.call(lambda: self.do_locked(name))
+
+    def logins(self, name: str, outcome: str = "refused") -> list[LogEntry]:
+        """Login attempts that came out so: ok, refused, locked."""
+        return [entry for entry in self.log(name) if entry.login == outcome]
+
+    @contextlib.contextmanager
+    def mitm(self, name: str, kind: str = "https", certificate: str = "self-signed") -> Iterator[Mitm]:
+        """Somebody sits between a device and its clients while the block runs (see mitm.py).
+
+        `certificate` is one of certs.KINDS; "good" is a false one that the lab's own authority signed.
+        """
+        device = self.device(name)
+        mitm = self.call(lambda: self.server.intercept(device, kind, certificate))
+        try:
+            yield mitm
+        finally:
+            self.call(lambda: self.server.leave(device))
+
+    def break_some(self, share: float, writes: int, seed: int = 1, back_after: float = 0.3) -> dict[str, Cut]:
+        """Let `share` (0…1) of the devices fail once at a random one of their first `writes` writes.
+
+        The same seed breaks the same devices at the same moments, whatever the network is.
+        """
+        names = sorted(device.name for device in self.devices)
+        chosen = random.Random(seed).sample(names, max(1, round(share * len(names))))
+        return {name: self.cut_at(name, **random_cut(f"{seed}:{name}", writes, back_after)) for name in sorted(chosen)}
 
     def log(self, name: str) -> list[LogEntry]:
         return list(self.device(name).log)

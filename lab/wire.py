@@ -78,13 +78,14 @@ class WireAnswer:
         )
         self.old = old
         self.cut = cut
+        self.interrupt: Any = None  # awaited in the middle of an answer that is cut "half"
 
     async def send(self) -> None:
         """Write the answer; raises ConnectionResetError when the client has gone."""
         transport = self.connection.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the connection is gone")
-        if self.cut:
+        if self.cut and self.cut != "half":
             await self._broken(transport)
             return
         response = self.response
@@ -95,6 +96,13 @@ class WireAnswer:
                 data += (chunk(body) if body else b"") + b"0\r\n\r\n"
         else:
             data = head(response, length=len(response.body), keep=self.keep_alive, old=self.old) + body
+        if self.cut == "half":
+            middle = len(data) - (len(body) + 1) // 2
+            transport.write(data[:middle])
+            await self.interrupt()
+            if transport.is_closing():
+                raise ConnectionResetError("the connection is gone")
+            data = data[middle:]
         transport.write(data)
 
     async def _broken(self, transport: Any) -> None:

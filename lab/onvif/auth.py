@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logins as ONVIF devices check them: HTTP digest (RFC 2617, RFC 7616), WS-UsernameToken, and the lockout."""
+"""Logins as ONVIF devices check them: HTTP digest (RFC 2617, RFC 7616) and WS-UsernameToken."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Login:
     user: str = ""
     outcome: str = ""
     stale: bool = False  # the digest was right but its nonce is used up: no failed attempt
+    told: str = ""  # what the device says of a lock-out, if it says something
 
 
 @dataclass
@@ -169,25 +170,3 @@ class UsernameToken:
         if len(self._seen) > 4096:
             self._seen.popitem(last=False)
         return Login(user, "ok")
-
-
-class Lockout:
-    """Failed logins per source address. `attempts` 0 switches it off."""
-
-    def __init__(self, attempts: int, seconds: float) -> None:
-        self.attempts = attempts
-        self.seconds = seconds
-        self._failed: dict[str, int] = {}
-        self._until: dict[str, float] = {}
-
-    def is_locked(self, peer: str) -> bool:
-        return time.monotonic() < self._until.get(peer, 0.0)
-
-    def failed(self, peer: str) -> None:
-        self._failed[peer] = self._failed.get(peer, 0) + 1
-        if self.attempts and self._failed[peer] >= self.attempts:
-            self._until[peer] = time.monotonic() + self.seconds
-            self._failed[peer] = 0
-
-    def succeeded(self, peer: str) -> None:
-        self._failed.pop(peer, None)

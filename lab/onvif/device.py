@@ -14,8 +14,9 @@ from typing import Any
 
 from ..device import Device, Listener, LogEntry, Request, Response
 from . import attacks, discovery, network, services, system  # noqa: F401  pylint: disable=unused-import
-from .auth import Digest, Lockout, Login, UsernameToken
+from .auth import Digest, Login, UsernameToken
 from .faults import FAULTS, damage, unsupported
+from .lockout import OnvifPresence
 from .soap import Call, Fault, Node, check_namespaces, envelope, q, read_call
 from .state import HOSTILE, LOOKALIKES, factory_state
 from .table import ALLOWED, OPERATIONS, PRE_AUTH, READ_SYSTEM, Operation
@@ -32,7 +33,7 @@ EXTRA = {
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 
 
-class OnvifDevice(Device):
+class OnvifDevice(OnvifPresence, Device):
     """One ONVIF device.
 
     `state` is what the device shows and obeys; `stored` is what it finds after power-on. A normal write goes into
@@ -61,7 +62,7 @@ class OnvifDevice(Device):
         self.usertoken = UsernameToken(
             model.get("token_window", 300), bool(model.get("token_nonce_cache")), bool(model.get("token_zulu"))
         )
-        self.lockout = Lockout(int(model.get("lockout_attempts", 0)), float(model.get("lockout_seconds", 1800)))
+        self.lockout = self.new_lockout(0, 1800)
         self.soap_prefix = model.get("soap_prefix", "SOAP-ENV")
         self.snapshot_path = model.get("snapshot_path", "/snapshot.jpg")
         self.channels: list[dict[str, Any]] = []  # a recorder's
@@ -107,6 +108,7 @@ class OnvifDevice(Device):
 
     def restarted(self) -> None:
         self.digest.forget()
+        self.lockout.forget()
         self.state = copy.deepcopy(self.stored)
         if "H49" in self.faults:
             self.reset_to_factory()
@@ -123,7 +125,7 @@ class OnvifDevice(Device):
     def _prepare(self, fault: str) -> None:
         """What a fault changes in the state or the login at the moment it begins."""
         if fault == "H21" and not self.lockout.attempts:
-            self.lockout = Lockout(3, float(self.model.get("lockout_seconds", 60)))
+            self.lockout = self.new_lockout(3, 60)
         elif fault == "H50":
             self.state["users"], self.stored["users"] = [], []
         elif fault == "H35":
@@ -386,13 +388,13 @@ class OnvifDevice(Device):
         elif call and call.header is not None and call.header.find(q("wsse:Security")) is not None:
             if self.model.get("must_understand"):
                 raise Fault("MustUnderstand", reason="Header not understood")
-        if login.outcome and self.lockout.is_locked(request.peer):
-            login = Login(login.user, "locked")
-        elif login.outcome == "refused":
-            self.lockout.failed(request.peer)
+        key = self.lockout.key(request.peer, login.user)
+        outcome = self.lockout.judge(key, login.outcome)
+        if outcome == "locked":
+            login = Login(login.user, "locked", told=self.lockout.sentence(key) if self.lockout.told else "")
+        elif outcome == "refused":
             self._note("Access", f"login of {login.user} from {request.peer} failed")
-        elif login.outcome == "ok":
-            self.lockout.succeeded(request.peer)
+        elif outcome == "ok":
             entry.user = login.user
         entry.login = login.outcome
         return login
@@ -410,7 +412,7 @@ class OnvifDevice(Device):
     def _refuse(self, login: Login) -> Response:
         """401 with challenges where HTTP digest is spoken, 400 from a device that knows only the token."""
         schemes = self._accepted_schemes()
-        reason = "Sender not authorized"
+        reason = login.told or "Sender not authorized"
         if self.model.get("tells_attempts") and login.outcome == "refused":
             reason = "Invalid username or password!"
         subcodes = () if self.model.get("bare_401") else ("NotAuthorized",)

@@ -32,7 +32,7 @@ FAULTS = {
     "H20-400": "a refused login has status 400",
     "H20-403": "a refused login has status 403",
     "H20-200": "a refused login has status 200 and a fault in the body",
-    "H21": "the source address is locked after failed logins (model: lockout_attempts, lockout_seconds; else 3, 60 s)",
+    "H21": "failed logins lock the source address (model: lockout_attempts, _seconds, _per, _told; else 3, 60 s)",
     "H24-sha1": "the digest challenge names SHA-1",
     "H24-nochallenge": "401 carries no challenge; only a UsernameToken works",
     "H24-single-use": "a nonce is good for one request; the next challenge says stale",

@@ -62,7 +62,7 @@ class OnvifRecorder(OnvifDevice):
         for channel in self.channels:
             self._learn(channel, site)
         while True:
-            if not self.is_down():
+            if not self.is_down() and self.link == "up":
                 await asyncio.gather(*(self.pull(channel) for channel in self.channels))
             await asyncio.sleep(float(self.model.get("pull_seconds", 3)))
 

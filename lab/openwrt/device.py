@@ -26,8 +26,8 @@ from ..device import Device, Listener, LogEntry, Request, Response
 from . import attacks, crypt, network
 from .faults import FAULTS, OpenWrtFaults
 from .filesystem import RouterFiles
-from .firewall import lets_in
 from .objects import Objects, Reply
+from .presence import RouterPresence
 from .rpc import Call, Options, Uhttpd
 from .sessions import Sessions
 from .uci import Package, Section, Stage, Store, is_true
@@ -65,7 +65,7 @@ class Clock:
         await asyncio.sleep(seconds)
 
 
-class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
+class OpenWrtDevice(OpenWrtFaults, RouterFiles, RouterPresence, Device):
     family = "openwrt"
     faults_known = FAULTS
     attacks = attacks.ATTACKS
@@ -93,10 +93,11 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
         self.store = Store(model["packages"])
         self.files: dict[str, str] = model["files"]
         self.shadow: dict[str, str] = model["shadow"]
+        self.services: dict[str, dict[str, Any]] = model["services"]
+        self._kept = None
         for user, password in model.get("passwords", {}).items():  # the model's own, only its hash is kept
             self.set_password(user, password)
         self.acl_files: dict[str, Any] = model["acl_files"]
-        self.services: dict[str, dict[str, Any]] = model["services"]
         self.installed: dict[str, str] | None = model.get("installed")
         for row in self.services.values():
             row.setdefault("running", row["enabled"])
@@ -104,6 +105,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             if entry.get("mac") == "own":
                 entry["mac"] = self.mac()
         self.flash = dict(self.store.files)  # what a power cycle brings back
+        self.keep()
         self.sessions = Sessions(self.clock, self._forget)
         self.uci = UciObject(self.store, self.sessions, self.clock, self._changed)
         self.objects_impl = Objects(self)
@@ -168,22 +170,9 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             return self.ports.get(name, PORT_DEFAULTS.get(name, port))
         return port if port >= 1024 else 10000 + port
 
-    def admits(self, peer: str) -> bool:
-        return self.admits_port(peer, 0)
-
-    def admits_port(self, peer: str, port: int) -> bool:
-        """Clients of the wan side pass the firewall; `port` is the lab's port, 0 asks for any port at all."""
-        if ipaddress.ip_address(peer) not in self.wan_clients or not self.running("firewall"):
-            return True
-        for _unused, own_port, _unused, bound in self._services_open():
-            if port in (0, self.lab_port(own_port)) and bound in ("", "wan"):
-                if lets_in(self.live["firewall"], peer, own_port):
-                    return True
-        return False
-
     async def handle(self, request: Request) -> Response:
         self.uci.tick()
-        if not self.admits_port(request.peer, request.port):
+        if not request.connection and not self.admits_port(request.peer, request.port):
             return Response(cut="reset")
         spoiled = self.spoil_request(request)
         response, calls = spoiled or await self.uhttpd.handle(request, self.uhttpd_options())
@@ -201,7 +190,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             login = "ok" if logins[-1].status == 0 else "refused"
             user = logins[-1].username if login == "ok" else user
         operations = ",".join(dict.fromkeys(c.operation for c in calls))
-        write = any(c.operation.rpartition(".")[2] in WRITES.get(c.operation.rpartition(".")[0], ()) for c in calls)
+        write = any(self.is_write(c.operation) for c in calls)
         path = request.path.partition("?")[0]
         self.log.append(
             LogEntry(
@@ -218,6 +207,11 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
                 count=len(calls),
             )
         )
+
+    @staticmethod
+    def is_write(operation: str) -> bool:
+        obj, _unused, method = operation.rpartition(".")
+        return method in WRITES.get(obj, ())
 
     def uhttpd_options(self) -> Options:
         """The web server's settings in force (the first section, as the first process reads it)."""
@@ -267,9 +261,6 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             return 8, None  # declared, but not simulated
         return handler(sid, args)
 
-    async def wait(self, seconds: float) -> None:
-        await self.clock.sleep(seconds)
-
     # -- state -------------------------------------------------------------------------------------------------
     def now(self) -> datetime.datetime:
         return self.clock.utc() + datetime.timedelta(seconds=self.clock_offset)
@@ -294,6 +285,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
 
     def set_password(self, user: str, password: str) -> None:
         self.shadow[user] = crypt.new_hash(password)
+        self.keep()
 
     def running(self, name: str) -> bool:
         """Whether the service's process is there: it was started, and its configuration lets it run."""
@@ -319,6 +311,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
             return
         if action in ("enable", "disable"):
             row["enabled"] = action == "enable"
+            self.keep()
         elif action != "reload" or row["running"]:
             row["running"] = action != "stop"
         self._sockets = None
@@ -375,6 +368,7 @@ class OpenWrtDevice(OpenWrtFaults, RouterFiles, Device):
     def restarted(self) -> None:
         """A power cycle: what flash holds comes back; sessions, stages and a pending rollback are gone (H45)."""
         self.store.files = dict(self.flash)
+        self.bring_kept()
         self.uci.pending = None
         for row in self.services.values():
             row["running"] = row["enabled"]

@@ -62,6 +62,7 @@ class OpenWrtFaults:
             self._plant()
         elif name == "H16" and not on:
             device.flash = dict(device.store.files)
+            device.keep()
 
     def _plant(self) -> None:
         device: Any = self

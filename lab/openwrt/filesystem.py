@@ -23,6 +23,7 @@ class RouterFiles:
     live: dict[str, Any]
     model: dict[str, Any]
     hostname: str
+    faults: set[str]
 
     def paths(self) -> list[str]:
         made = ["/etc/shadow", "/tmp/resolv.conf.d/resolv.conf.auto", "/proc/sys/kernel/hostname"]
@@ -52,7 +53,8 @@ class RouterFiles:
         folder, _unused, name = path.rpartition("/")
         if folder == "/etc/config":
             self.store.files[name] = text  # in force after the next reload, as on the router
-            self.flash[name] = text
+            if "H16" not in self.faults:
+                self.flash[name] = text
         elif folder == "/usr/share/rpcd/acl.d":
             self.acl_files[name] = json.loads(text)
         elif path == "/etc/shadow":

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What firewall4 lets in from the wan zone to the router itself."""
+"""What firewall4 lets in from one of the zones to the router itself.
+
+Like firewall4, nothing here looks at established connections: those pass whatever the rules say now.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,12 @@ from .uci import Package, Section
 TRUE, FALSE = ("1", "on", "true", "yes"), ("0", "off", "false", "no")  # the only words firewall4 knows
 
 
-def lets_in(firewall: Package, peer: str, port: int) -> bool:
-    """True when TCP `port` of the router answers a source in zone wan. port 0 asks for any port at all."""
+def lets_in(firewall: Package, peer: str, port: int, network: str = "wan") -> bool:
+    """True when TCP `port` of the router answers a source in the zone of `network`. port 0 asks for any port at all."""
+    zone = _zone(firewall, network)
+    name = zone.get("name", network) if zone else network
     for rule in firewall.of_type("rule"):
-        if not _in_force(rule) or rule.get("src") not in ("wan", "*") or rule.get("dest"):
+        if not _in_force(rule) or rule.get("src") not in (name, "*") or rule.get("dest"):
             continue
         protocols = rule.list("proto") or ["tcp", "udp"]
         if not {"tcp", "tcpudp", "all", "any", "*"} & set(protocols) or rule.get("family") == "ipv6":
@@ -28,9 +33,15 @@ def lets_in(firewall: Package, peer: str, port: int) -> bool:
                 return True
         elif _ports(rule, port):
             return target == "ACCEPT"
-    zone = next((z for z in firewall.of_type("zone") if z.get("name") == "wan"), None)
     fallback = next((d.get("input", "DROP") for d in firewall.of_type("defaults")), "DROP")
     return (zone.get("input", fallback) if zone else fallback).upper() == "ACCEPT"
+
+
+def _zone(firewall: Package, network: str) -> Section | None:
+    """The zone that `network` belongs to, else the one of that name."""
+    zones = [zone for zone in firewall.of_type("zone") if _in_force(zone)]
+    listed = [zone for zone in zones if network in zone.list("network")]
+    return next(iter(listed or [zone for zone in zones if zone.get("name") == network]), None)
 
 
 def _in_force(section: Section) -> bool:
