@@ -98,6 +98,9 @@ class ChangeRun(NewPasswords):
         """Write back what the run `run_id` changed, newest first. weaker: also what the design asks to be otherwise."""
 
         def work() -> None:
+            if run_id == run.RUN:  # its set would be that of the undo as well: neither could be told from the other
+                advice = "Call undo.yml on its own, not from a playbook that imports both."
+                raise InputError(f"{self.device.name}: {run_id} is this very run, it cannot undo itself.", advice)
             undo_set = undo_sets.load(self.documents, self.device.name, run_id, self.device.site)
             plain, _lines = undo_sets.wanted(undo_set)
             wanted = {settings.parse_key(text): want_from_plain(want) for text, want in plain.items()}

@@ -272,6 +272,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "report.count_findings": ("{count} {severity}", "{severity} {count}"),
     "report.keys_ok": ("{count} as wanted", "適合 {count}"),
     "report.clean": ("as recorded", "記録どおり"),
+    "report.bits": ("bits", "ビット"),
     "report.not_contacted": ("The device was not contacted.", "機器には接続していません。"),
     "report.data_utc": ("Times are local; result.json holds UTC.", "時刻は現地時間です。result.jsonはUTCです。"),
     "report.not_in_run": ("no file of this device in the run folder", "実行フォルダにこの機器のファイルがありません"),

@@ -16,7 +16,10 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import result as re
 
 # Fields of a device result and of its parts: (name, type, value when it is missing or of another type).
 _DEVICE = results.empty_device("")
-_OUTCOME = {"key": "", "outcome": "not_checked", "wanted": None, "old": None, "read": None, "why": "", "proof": ""}
+_OUTCOME = {
+    "key": "", "outcome": "not_checked", "wanted": None, "old": None, "read": None, "why": "", "proof": "",
+    "guard": "", "bits": None,
+}  # fmt: skip
 _IDENTITY = ("manufacturer", "model", "serial", "mac", "firmware", "endpoint")
 _FINDING = {"kind": "other", "key": "", "old": None, "new": None, "severity": "medium", "args": {}, "explained": None}
 
@@ -81,7 +84,8 @@ def _complete(device: Any) -> dict[str, Any]:
     full["outcomes"] = [{**_OUTCOME, **{k: v for k, v in o.items() if k in _OUTCOME}} for o in full["outcomes"]]
     full["findings"] = [{**_FINDING, **{k: v for k, v in f.items() if k in _FINDING}} for f in full["findings"]]
     for outcome in full["outcomes"]:
-        outcome["why"], outcome["proof"] = outcome["why"] or "", outcome["proof"] or ""
+        for name in ("why", "proof", "guard"):
+            outcome[name] = outcome[name] or ""
         if outcome["outcome"] not in results.OUTCOMES:
             outcome["why"], outcome["outcome"] = f"{outcome['outcome']} {outcome['why']}".strip(), "not_checked"
     for found in full["findings"]:

@@ -183,7 +183,7 @@ _TEMPLATE = """<!DOCTYPE html>
 <td data-l="{{ t("before") }}">{% if o.old is not none %}<code>{{ show(o.old) }}</code>{% endif %}</td>
 <td data-l="{{ t("read") }}">{% if o.read is not none %}<code>{{ show(o.read) }}</code>{% endif %}</td>
 <td data-l="{{ t("why") }}">{% if o.why or o.proof %}<span>{{ o.why }}{% if o.why and o.proof %} · {% endif %}
-{{ o.proof }}</span>{% endif %}</td></tr>
+{{ o.proof }}</span>{% endif %}{% if o.bits %} ({{ o.bits }} {{ t("bits") }}){% endif %}</td></tr>
 {% endfor %}
 </tbody></table>{% endif %}
 {% if d.notes %}<h3>{{ t("notes") }}</h3><ul>{% for note in d.notes %}<li>{{ note }}</li>{% endfor %}</ul>{% endif %}

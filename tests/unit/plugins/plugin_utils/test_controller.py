@@ -101,6 +101,15 @@ def test_a_password_is_stored_before_it_is_sent_and_promoted_when_proven(site: S
     assert sent not in repr(result)
 
 
+def test_a_run_does_not_undo_itself(site: Site) -> None:
+    """One playbook run that imports harden and undo: both would write one undo set."""
+    plan = planned(change("services.telnet.enabled", False))
+    site.run(plan, applied({"services.telnet.enabled": "changed"})).harden()
+    result = site.run(job="undo").undo(changing.run.RUN)
+    assert result["error"]["code"] == "input" and "this very run" in result["error"]["message"]
+    assert len(site.asked) == 2
+
+
 def test_a_password_whose_fate_is_unknown_stays_pending_and_is_tried_first(site: Site) -> None:
     lost = {"code": "unreachable", "message": "gone", "advice": ""}
     plan = planned(change(OWN, "managed", 1), **NEED)

@@ -228,6 +228,15 @@ def test_a_device_nobody_looked_at_is_not_called_as_recorded(tmp_path):
     assert "as recorded" in report.write_run(run_folder(tmp_path, [device()]))["console"]
 
 
+def test_strength_and_guard_reach_the_result(tmp_path):
+    lines = [outcome('accounts."a".password', "changed", bits=143), outcome(kind="guarded", guard="way-in")]
+    written = report.write_run(run_folder(tmp_path, [device(outcomes=lines)], "rotate"))
+    jsonschema.validate(written["data"], SCHEMA)
+    told = [(line["bits"], line["guard"]) for line in written["data"]["devices"][0]["outcomes"]]
+    assert sorted(told, key=str) == [(143, ""), (None, "way-in")]
+    assert "(143 bits)" in Path(written["report"]).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(("job", "told"), [("rotate", True), ("undo", True), ("harden", False)])
 def test_where_a_person_could_not_be_removed_is_told_with_the_reason(tmp_path, job, told):
     line = outcome('accounts."tanaka".role', "not_checked", wanted="absent", read=None, why="the list is refused")
