@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import functools
 import itertools
 import logging
 import resource
@@ -275,11 +276,11 @@ class LabServer:
             response, way = await self._ask(device, asking)
             if sight:
                 cut = device.due_after(sight, device.log[-1] if len(device.log) > seen else None)
-            if cut is not None and cut.when == "after":
+            if cut is not None and (cut.when == "after" or way):  # an answer that is broken already has no middle
                 await self._cut_after(device, connection, cut)
         answer = WireAnswer(connection, response, method=request.method, keep=keep, old=old, cut=way)
         if cut is not None and cut.when == "during" and not way:
-            answer.cut, answer.interrupt = "half", lambda: self._cut_after(device, connection, cut)
+            answer.cut, answer.interrupt = "half", functools.partial(self._cut_after, device, connection, cut)
         # Sockets follow the settings before the answer is written, so that whoever has read it finds them so; only this
         # connection lives on until its answer is out.
         self.reconcile(device, current=connection)
