@@ -200,12 +200,50 @@ def test_both_readmes_have_the_same_sections() -> None:
     assert rows[0] == rows[1]
 
 
+def test_every_playbook_and_command_is_told() -> None:
+    """In both READMEs; what changes devices also on the page of safe changes."""
+    playbooks = {path.name for path in (ROOT / "playbooks").glob("*.yml")}
+    assert len(playbooks) > 5
+    for page in READMES:
+        text = page.read_text(encoding="utf-8")
+        assert not {name for name in (*playbooks, *MAINS) if f"`{name}`" not in text}, page.name
+    text = (ROOT / "docs" / "safe-change.md").read_text(encoding="utf-8")
+    assert not {name for name in ("harden", "rotate_passwords", "undo", "hold") if f"nwcs.hardening.{name}" not in text}
+
+
+@pytest.mark.parametrize("name", ["safe-change.md", "secrets.md"])
+def test_commands_of_pages_exist(name: str) -> None:
+    found = commands(ROOT / "docs" / name)
+    known = [words for words in found if words[0] in MAINS or words[0] == "ansible-playbook"]
+    assert len(known) >= 5
+    assert not {shlex.join(words): bad for words in known if (bad := problems(words))}
+
+
+def test_guards_that_the_code_names_are_on_the_page() -> None:
+    named = set()
+    for path in (ROOT / "plugins").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r"\[guard: ([a-z-]+)\]", text))
+        named |= set(re.findall(r"guard=\"([a-z-]+)\"", text))
+    page = (ROOT / "docs" / "safe-change.md").read_text(encoding="utf-8")
+    assert len(named) > 5
+    assert named <= set(re.findall(r"`([a-z-]+)`", page.split("## A new password")[0]))
+
+
 # -- links and names ---------------------------------------------------------------------------------------------------
+def anchors(page: Path) -> set[str]:
+    """Headings as GitHub names them: lower case, spaces as hyphens, no punctuation."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_resolve(page: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
-    wrong = [t for t in targets if "://" not in t and not (page.parent / t.partition("#")[0]).exists()]
-    assert not wrong
+    local = [target.partition("#")[::2] for target in targets if "://" not in target]
+    assert not [path for path, _anchor in local if not (page.parent / path).exists()]
+    missing = [anchor for path, anchor in local if anchor and anchor not in anchors(page.parent / (path or page.name))]
+    assert not missing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -339,6 +377,23 @@ def test_the_commented_parts_of_the_example_are_right_too(site: dict[str, Any]) 
         else:
             assert wanted[("access", "mode")].value == "allow"
             assert device.spec["oddities"]
+            assert device.spec["seen_as"]
+
+
+def test_the_commented_pins_and_second_copy_are_right_too(site: dict[str, Any]) -> None:
+    hostvars = site["_meta"]["hostvars"]["cam-gate"]
+    for file, option in (("hosts.yml", "pins"), ("group_vars/all/main.yml", "store_options")):
+        commented = re.findall(r"^ *# (nwcs_\w+: .+)$", (EXAMPLE / file).read_text(encoding="utf-8"), re.M)
+        assert len(commented) == 1
+        changed = {**site["_meta"]["hostvars"], "cam-gate": {**hostvars, **yaml.safe_load(commented[0])}}
+        found = describe({**site, "_meta": {"hostvars": changed}}, "cam-gate").options[option]
+        assert found["copy"] if option == "store_options" else len(found) == 1
+
+
+def test_no_two_cameras_of_the_example_share_a_password(site: dict[str, Any]) -> None:
+    """The same given password on two devices is refused."""
+    given = [describe(site, host).passwords["nvr"] for host in site["cameras"]["hosts"]]
+    assert len(set(given)) == len(given) > 3
 
 
 def test_a_misspelt_variable_is_noticed(site: dict[str, Any]) -> None:
