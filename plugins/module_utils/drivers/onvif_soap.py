@@ -204,6 +204,7 @@ _NOT_HERE = re.compile(
 )
 _LEFT = re.compile(r"still have\s+(\d+)\s+attempt", re.I)  # Dahua (onvif.md 1.8)
 _LOCKED = re.compile(r"\block(?:ed|out)?\b", re.I)
+_LOCKED_FOR = re.compile(r"\b(?:in|for|after)\s+(\d{1,5})\s*(s|m)(?:ec|in|\b)", re.I)
 # What the subcodes mean to a person; the rest is told as the device said it.
 _SENTENCES = {
     "EnablingTlsFailed": "HTTPS cannot be switched on, probably because the device has no certificate",
@@ -267,7 +268,9 @@ def _fault(where: str, reading: bool, status: int, fault: Element) -> DeviceErro
     if left or "NotAuthorized" in codes or "FailedAuthentication" in codes or (status == 401 and not inner):
         locked = bool(_LOCKED.search(said)) or bool(left and int(left[1]) == 0)
         rest = f" The device says that {left[1]} attempts are left." if left else ""
-        return NotAuthorized(f"{where}: not authorised ({told}).{rest}", locked=locked)
+        wait = _LOCKED_FOR.search(said) if locked else None
+        seconds = int(wait[1]) * (60 if wait[2].lower() == "m" else 1) if wait else None
+        return NotAuthorized(f"{where}: not authorised ({told}).{rest}", locked=locked, seconds=seconds)
     known = next((_SENTENCES[code] for code in reversed(inner) if code in _SENTENCES), "")
     detail = next((_SENTENCES[word] for word in re.findall(r"\w+", said) if word in _SENTENCES), "")
     if inner and "EnablingTlsFailed" not in inner and _UNSUPPORTED.intersection(inner):

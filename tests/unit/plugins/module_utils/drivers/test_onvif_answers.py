@@ -264,6 +264,23 @@ def test_attempts_left_and_locks_are_told() -> None:
     assert isinstance(found, soap.NotAuthorized) and found.locked and "0 attempts" in str(found)
 
 
+@pytest.mark.parametrize(
+    ("said", "locked", "seconds"),
+    [
+        ("Account locked. Try again in 90 seconds.", True, 90),
+        ("User is locked for 5 minutes", True, 300),
+        ("account locked", True, None),
+        ("Try again in 90 seconds", False, None),  # busy, not locked
+    ],
+)
+def test_how_long_a_lock_lasts_is_understood(said: str, locked: bool, seconds: int | None) -> None:
+    code = '<s:Value>s:Sender</s:Value><s:Subcode><s:Value xmlns:ter="x">ter:NotAuthorized</s:Value></s:Subcode>'
+    text = f"<s:Fault><s:Code>{code}</s:Code><s:Reason><s:Text>{said}</s:Text></s:Reason></s:Fault>"
+    body = body_of(f'<s:Envelope xmlns:s="{soap.SOAP}"><s:Body>{text}</s:Body></s:Envelope>'.encode())
+    found = soap.failure("cam", "tds:GetNTP", Answer(400, {}, b""), body)
+    assert isinstance(found, soap.NotAuthorized) and (found.locked, found.seconds) == (locked, seconds)
+
+
 def test_a_captured_fault_of_a_missing_profile() -> None:
     body = body_of(capture("ex_onvif/soap_fault.xml"))
     found = soap.failure("cam", "tds:SetNTP", Answer(400, {}, b""), body)
