@@ -88,6 +88,9 @@ def apply(
             _on_device(applier, lambda: _look_again(session, applier, first, result))
             if spec.get("negative_test"):
                 _on_device(applier, applier.refuse_old)
+            elif applier.old_logins:
+                why = "the lock budget has no room for a wrong login now"
+                applier.notes.append(f"the refusal of the old password was not tried: {why}")
             result["error"] = _error(applier.lost) if applier.lost else None
         result["logins"] = session.logins
         result["way"] = dict(session.way)

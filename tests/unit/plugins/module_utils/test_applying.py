@@ -166,6 +166,15 @@ def test_our_own_password_moves_last_of_its_phase_and_is_proven(box: Box) -> Non
     assert box.log[-1].startswith("login admin"), "a right login comes after the wrong one"
 
 
+@pytest.mark.parametrize("room", [True, False])
+def test_an_old_password_that_was_not_tried_is_told(box: Box, room: bool) -> None:  # noqa: F811
+    result = harden({}, **BOOTSTRAP, negative_test=room)
+    refused = [line for line in box.log if line.startswith("refused")]
+    told = [note for note in result["notes"] if "was not tried: the lock budget" in note]
+    assert (len(refused), len(told)) == ((1, 0) if room else (0, 1))
+    assert "old login is refused" in result["outcomes"]['accounts."admin".password']["proof"] or not room
+
+
 def test_a_password_that_was_not_taken_leaves_the_old_login_in_use(box: Box) -> None:  # noqa: F811
     box.say["users"] = "ignore"
     result = harden({}, **BOOTSTRAP, negative_test=True)

@@ -178,6 +178,11 @@ class TestDeliberate:
         ledger.learn({"attempts": attempts, "seconds": 60, "locks": True})
         assert ledger.may_test_refusal() is may
 
+    def test_always_on_a_device_that_does_not_lock(self, ledger: Ledger) -> None:
+        ledger.learn({"attempts": None, "seconds": None, "locks": False})
+        ledger.note_test()
+        assert ledger.may_test_refusal()
+
 
 class TestFile:
     def test_no_password_is_in_it_and_it_is_private(self, ledger: Ledger) -> None:
