@@ -106,6 +106,7 @@ class Applier(Prover):
         self.hook(f"{step.name}:begin")
         with uninterrupted():
             self._step(step)
+            self._replace_what_stays(step.changes)
         self.hook(f"{step.name}:end")
 
     def _step(self, step: Step) -> None:
@@ -223,23 +224,25 @@ class Applier(Prover):
         for change in changes:
             self._judge(change, readings, written)
         self._prove_accounts(changes)
-        self._replace_what_stays(step, changes)
         if step.phase is Phase.TRANSPORT:
             self._use_https()
         if step.phase in (Phase.TRANSPORT, Phase.CLOSE, Phase.PATH):
             self._prove_or_undo(changes, written)
 
-    def _replace_what_stays(self, step: Step, changes: list[Change]) -> None:
+    def _replace_what_stays(self, changes: list[Change]) -> None:
         """A built-in account that did not go gets a password that nobody has."""
         for change in changes:
             known = self.outcomes.get(settings.key_text(change.key), {})
             if change.key[0] != "accounts" or change.new is not ABSENT or known.get("outcome") in ("changed", None):
                 continue
             key = ("accounts", change.key[1], "password")
-            if secret_name(change.key[1]) not in self.session.secrets:
+            in_use = change.key[1] == self.session.credential.username
+            if in_use or secret_name(change.key[1]) not in self.session.secrets:
                 continue
             again = Change(key, None, MANAGED, Want(MANAGED, "strict", "account that cannot be removed"), Phase.CLOSE)
-            self._step(Step(Phase.CLOSE, "", [again]))
+            documents = [self.documents[name] for name in self._documents_of(again)]
+            transaction = next((document.transaction for document in documents if document.transaction), "")
+            self._step(Step(Phase.CLOSE, transaction, [again]))
 
     def _transact(self, step: Step, changes: list[Change], written: Written, names: set[str]) -> None:
         """Apply with the device's own rollback armed; confirm only after reading back and a new login (H45)."""

@@ -186,9 +186,12 @@ class DeviceRun:
         """What may be tried: the store's passwords first; the inventory's only where they are none, or refused."""
         self.ledger.check_locked()
         own, found = self.device.own_account, []
-        if own:
-            for label, password in self.store.candidates(secret_name(own)):
-                found.append({"username": own, "password": password, "label": label})
+        # Where our own account was not proven yet, or cannot be made, the one of the first contact is still the way in,
+        # and its password may be ours already.
+        proven = own and self.store.value(secret_name(own)) is not None
+        for name in [own] if proven else dict.fromkeys((own, self.device.username)):
+            for label, password in self.store.candidates(secret_name(name)) if name else ():
+                found.append({"username": name, "password": password, "label": label})
         ours = [credential for credential in found if credential["label"] != "pending"]
         if self.device.username and self.device.password is not None:
             # Reset to factory (H49), or changed by hand and told in the inventory: ours is refused, theirs may work.

@@ -28,6 +28,9 @@ class NewPasswords(DeviceRun):
             replaced = [c for c in mine if c["new"].get("value") == MANAGED]
             if self.rotation and replaced and self._is_done(name):
                 self._drop(planned, outcomes, replaced, "ok", f"done before in the rotation {self.rotation}")
+            elif replaced and self._stays_replaced(planned, account, given, current):
+                why = "its password was set and proven before; it was not tried again"
+                self._drop(planned, outcomes, replaced, "ok", why)
             elif self.job == "rotate" and replaced and given is not None and given == current:
                 why = "the inventory gives this password: put a new one into nwcs_passwords"
                 self._drop(planned, outcomes, replaced, "refused", why)
@@ -38,6 +41,17 @@ class NewPasswords(DeviceRun):
                     where = ", ".join(f"{device} ({name})" for device, name in others[:5])
                     why = f"the given password is in use elsewhere ({where}): give every device its own"
                     self._drop(planned, outcomes, [c for c in mine if not c["new"].get("absent")], "refused", why)
+
+    def _stays_replaced(
+        self, planned: dict[str, Any], account: str, given: str | None, current: str | None
+    ) -> bool:  # fmt: skip
+        """A built-in account that cannot be removed got a password of ours; harden makes no new one in each run.
+
+        Not where the first contact's login got us in: then the device may have been reset to its factory state (H49).
+        """
+        login = planned["credential"]
+        ours = login["label"] != "bootstrap" and account != login["username"]
+        return self.job == "harden" and ours and current is not None and given in (None, current)
 
     def _claimed_elsewhere(self, account: str, given: str, current: str | None) -> list[tuple[str, str]]:
         """Who else has this password. Entered before it is sent: of two devices at the same moment one is told."""

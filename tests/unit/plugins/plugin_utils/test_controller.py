@@ -295,3 +295,25 @@ def test_only_accept_replaces_a_baseline(site: Site) -> None:
     assert site.run(read(True), job="drift").drift()["findings"]
     site.run(read(True), job="record").record(accept=True)
     assert site.run(read(True), job="drift").drift()["findings"] == []
+
+
+def test_an_own_account_that_could_not_be_made_leaves_the_first_one_as_the_way_in(site: Site) -> None:
+    """Its password is ours by then: the store's is tried, not the one of the factory."""
+    done = applied({OWN: "changed"}, proved=["accounts.admin"], sent=["accounts.admin"], login={"label": "pending"})
+    site.run(planned(change(OWN, "managed", 1), **NEED), done, nwcs_own_account="keeper").harden()
+    site.run(planned(login="current"), nwcs_own_account="keeper").harden()
+    tried = site.asked[-1]["spec"]["credentials"]
+    assert [(entry["username"], entry["label"]) for entry in tried] == [("admin", "current")]
+    assert tried[0]["password"] == site.store().value("accounts.admin") != "factory-12345"
+
+
+@pytest.mark.parametrize(("login", "sent"), [("current", False), ("bootstrap", True)])
+def test_a_built_in_account_gets_a_new_password_once_and_again_after_a_reset(site: Site, login: str, sent: bool) -> None:
+    key = 'accounts."service".password'
+    need = {"needs": [{"name": "accounts.service", "generate": True}]}
+    done = applied({key: "changed"}, proved=["accounts.service"], sent=["accounts.service"])
+    site.run(planned(change(key, "managed"), **need), done).harden()
+    first = site.store().value("accounts.service")
+    result = site.run(planned(change(key, "managed"), login=login, **need), done).harden()
+    assert (site.store().value("accounts.service") != first) is sent
+    assert [line["outcome"] for line in result["outcomes"]] == ["changed" if sent else "ok"]
