@@ -26,6 +26,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     DeviceError,
     LoginRefused,
     Refused,
+    WrongDevice,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.judging import Written
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MANAGED, Change
@@ -126,8 +127,10 @@ class Applier(Prover):
             try:
                 transaction.prepare(self.session.ctx)
             except (Busy, Refused) as error:
+                # Busy is no answer: the next run asks again.
+                name = "not_checked" if isinstance(error, Busy) else "refused"
                 for change in changes:
-                    self._note(change, "refused", why=str(error))
+                    self._note(change, name, why=str(error))
                 return
         self._store(changes, written)
         if transaction:
@@ -253,6 +256,7 @@ class Applier(Prover):
                 error = next((written.errors[n] for n in self._documents_of(change) if n in written.errors), None)
                 self._note(change, "refused" if isinstance(error, Refused) else "failed",
                            why=str(error) if error else "the device took nothing of it")  # fmt: skip
+                self._pass_over(change, error)
             transaction.abandon(ctx)
             return
         try:
@@ -271,7 +275,10 @@ class Applier(Prover):
             self.refusals += isinstance(error, LoginRefused)
             for change in changes:
                 self._note(change, "undone", why=f"rolled back: {error.message}", guard="commit-confirm")
+                self._pass_over(change, error)
             transaction.abandon(ctx)
+            if isinstance(error, WrongDevice):
+                raise
             return
         self.hook(f"confirm:{step.transaction}:before")
         transaction.confirm(ctx)
@@ -303,6 +310,9 @@ class Applier(Prover):
         for change in changes:
             why = f"a new connection was not possible ({failure.message}), so this step was put back"
             self._note(change, "undone", readings.get(change.key), why, guard="proof")
+            self._pass_over(change, failure)
+        if isinstance(failure, WrongDevice):
+            raise failure
         self.session.prove()  # the state that was put back must let us in again; else the device is told as lost
 
 

@@ -81,6 +81,7 @@ def apply(
             "proved": applier.proved,
             "sent": applier.sent,
             "notes": applier.notes,
+            "again": applier.again,
             "error": _error(applier.lost) if applier.lost else None,
             "snapshot": None,
         }

@@ -26,8 +26,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    Busy,
     DeviceError,
     Refused,
+    Unreachable,
     Unsupported,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import Change, outcome
@@ -40,6 +43,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 
+PASSING = (Unreachable, BadAnswer, Busy)  # says that the way or the moment was bad, nothing of the value
 SETTLE = (0.0, 0.3, 1.0)  # seconds between the readings after a store
 
 
@@ -72,6 +76,7 @@ class Judge:
         self.transactions = {transaction.name: transaction for transaction in self.driver.transactions}
         self.lost: DeviceError | None = None
         self.first_login: Credential = session.credential
+        self.again: list[str] = []  # keys that failed for a reason that passes: the next run writes them once more
         self.refusals = 0  # logins that were refused in this run: the lock budget (H44)
 
     def _fetch(self, names: Iterable[str]) -> dict[str, Any]:
@@ -133,6 +138,7 @@ class Judge:
             self._note(change, "not_checked", reading, reading.why)
         elif error is not None:
             self._note(change, "failed", reading, f"the device answered with an error: {error.message}")
+            self._pass_over(change, error)
         else:
             self._note(change, "failed", reading, "accepted but not applied")
 
@@ -174,6 +180,10 @@ class Judge:
     ) -> None:
         line = outcome(change.key, name, change.new, change.old, reading, why, proof, guard)
         self.outcomes[line["key"]] = line
+
+    def _pass_over(self, change: Change, error: DeviceError | None) -> None:
+        if isinstance(error, PASSING):
+            self.again.append(settings.key_text(change.key))
 
     def _outcome_of(self, change: Change) -> str:
         return self.outcomes.get(settings.key_text(change.key), {}).get("outcome", "")

@@ -287,7 +287,7 @@ class Planner(Guards):
     def _remembered(self, key: Key, new: Any, want: Want, reading: Reading | None) -> bool:
         """The same wanted value did not take on this firmware: said again, not written again (a liar, H01, H05)."""
         known = self.memory.get(settings.key_text(key))
-        if not known or self.session.spec.get("retry"):
+        if not known or known.get("again") or self.session.spec.get("retry"):
             return False
         if known["outcome"] == "pending_restart" and self.session.spec.get("restart"):
             return False  # the site allows the restart now: write once more, restart, judge

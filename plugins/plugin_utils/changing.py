@@ -196,6 +196,8 @@ class ChangeRun(NewPasswords):
         # What the device has just refused is not tried on it again in this run.
         accepted = [c for c in spec["credentials"] if c["label"] == planned["login"]]
         spec = {**spec, "credentials": accepted or spec["credentials"]}
+        if pins := self._pins(sheet):  # also of a first contact: who answered the plan must be who is changed
+            spec["expected"] = {**(spec.get("expected") or {}), "sha256": pins}
         if not self.check:
             self.ledger.learn(planned["lock_rules"])
         self.result["findings"] += planned["findings"]
@@ -322,7 +324,7 @@ class ChangeRun(NewPasswords):
             sheet, snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated,
             wanted=inventory.wanted(self.device), proven=proven, pending=pending, before=before,
         )  # fmt: skip
-        self.result["findings"] += found
+        self.result["findings"] += drift.declared(found, self.device.options.get("pins") or ())
         self._save(sheet)
         self.state.remember(way=self.result["way"], coming=[])
         self._look_at_passwords()
@@ -331,13 +333,15 @@ class ChangeRun(NewPasswords):
         keys = dict(memory) or dict(self.state.memory().get("keys") or {})
         for change in planned["changes"]:
             line = applied["outcomes"].get(change["key"])
-            keys.pop(change["key"], None)
+            known = keys.pop(change["key"], None)
             if line and line["outcome"] in REMEMBERED and applied["error"] is None:
                 keys[change["key"]] = {
                     "wanted": compare.digest(change["new"]),
                     "firmware": planned["snapshot"]["identity"]["firmware"],
                     "outcome": line["outcome"],
                     "why": line.get("why", ""),
+                    # A bad moment says nothing of the value: written once more, and remembered when that fails too.
+                    "again": change["key"] in applied.get("again", ()) and not (known or {}).get("again"),
                     "since": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 }
         self.state.remember(keys=keys)

@@ -17,6 +17,7 @@ from driver_cases import ONVIF, OPENWRT, Family, Rig, every_family, every_model,
 from ansible_collections.nwcs.hardening.lab.testing import is_open
 from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs, proving
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    Busy,
     LoginRefused,
     Refused,
     Unreachable,
@@ -251,17 +252,31 @@ def test_h45_what_is_not_proven_is_taken_back(model: str, fault: str, monkeypatc
         assert hostname(run) == before, "nothing that was left staged came along with the next apply"
 
 
-def test_h45_an_apply_of_somebody_else_that_waits_is_respected() -> None:
+def test_h45_an_apply_of_somebody_else_that_waits_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt.PENDING_SECONDS", 0.1)
     with rig(OPENWRT) as run:
         plan = run.plan(NAME)
         other = somebody(run)
         changed = {"config": "system", "section": "@system[0]", "values": {"description": "theirs"}}
         assert ubus(run, other, "uci", "set", changed) == [0]
         assert ubus(run, other, "uci", "apply", {"rollback": True, "timeout": 60}) == [0]
-        line = run.apply(plan)["outcomes"]["identity.hostname"]
-        assert line["outcome"] == "refused" and "apply" in line["why"], line
+        with pytest.raises(Busy, match="waiting to be confirmed"):
+            run.apply(plan)
         assert ubus(run, other, "uci", "confirm") == [0], "their change is theirs to confirm"
         assert uci(run.device, "system", "system", "description") == ["theirs"] and hostname(run) != "gate-7"
+
+
+def test_h45_what_waits_for_a_confirm_is_not_taken_for_true() -> None:
+    """A run that was cut off between apply and confirm: its values are in force, and are taken back soon."""
+    with rig(OPENWRT) as run:
+        other = somebody(run)
+        assert ubus(run, other, "uci", "set", {"config": "system", "section": "@system[0]",
+                                               "values": {"hostname": "gate-7"}}) == [0]  # fmt: skip
+        assert ubus(run, other, "uci", "apply", {"rollback": True, "timeout": 2}) == [0]
+        assert hostname(run) == "gate-7"
+        plan = run.plan(NAME)
+        assert hostname(run) != "gate-7"
+        assert [change["key"] for change in plan["changes"]] == ["identity.hostname"]
 
 
 def test_h45_changes_that_somebody_has_staged_are_neither_applied_nor_lost() -> None:

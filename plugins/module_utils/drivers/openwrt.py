@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -44,6 +45,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt_ubu
     NULL_SESSION,
     PATH,
     PROOF_SECONDS,
+    SESSION_SECONDS,
     Call,
     Reply,
     Ubus,
@@ -65,6 +67,8 @@ _GROUPS = {
     "network": "luci-mod-network-config", "wireless": "luci-mod-network-config", "dhcp": "luci-mod-network-dhcp",
     "firewall": "luci-app-firewall", "upnpd": "luci-app-upnp", "ddns": "luci-app-ddns",
 }  # fmt: skip
+PENDING_SECONDS = 100.0  # how long somebody's apply may wait for its confirm: 60 s of ours, 90 s of the router's pages
+POLL_SECONDS = 1.0
 RETURN_SECONDS = 3.0  # how long the web server may be away when it restarts after an apply
 _LOCAL = ("acls", "password")  # known without asking
 _BOARD_CALL = json.dumps(
@@ -100,6 +104,26 @@ class OpenWrtContext(Context):
         finally:
             self.ubus.session = NULL_SESSION
             self.transport.close()
+
+
+def _await_settled(ubus: Ubus, secrets: Mapping[str, str] | None) -> None:
+    """What an apply shows that waits for its confirm may be taken back: wait until it is settled, one way or the other.
+
+    A run that was cut off leaves such an apply; so does a person at the router's pages. The router hands a login of the
+    same account the session that applied; for another account only a password that is not proven yet makes us ask.
+    """
+    deadline = time.monotonic() + PENDING_SECONDS
+    unproven = ubus.credential is not None and ubus.credential.label == "pending"
+    while ubus.shared or (unproven and ubus.may("uci", "revert") and stage.waiting(OpenWrtContext(ubus, secrets))):
+        if time.monotonic() > deadline:
+            raise Busy(f"{ubus.name}: somebody's apply is waiting to be confirmed.", "Run again in a few minutes.")
+        time.sleep(POLL_SECONDS)
+        ubus.login(_session_seconds())  # anew: the account itself may have been taken back
+
+
+def _session_seconds() -> int:
+    """A time-out by which our own session is told from one that we are handed, also an earlier run's (section 3)."""
+    return SESSION_SECONDS + random.randrange(300)
 
 
 # -- storing outside the transaction -----------------------------------------------------------------------------------
@@ -201,7 +225,8 @@ class OpenWrtDriver(contract.Driver):
         clear = transport.target.scheme != "https"
         if clear:
             ubus.objects()  # a redirect to HTTPS shows here, before the password is sent in clear
-        ubus.login()
+        ubus.login(_session_seconds())
+        _await_settled(ubus, secrets)
         ctx = OpenWrtContext(ubus, secrets)
         if clear:
             ctx.notes.append("The login went over plain HTTP: the password travelled in clear.")

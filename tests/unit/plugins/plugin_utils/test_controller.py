@@ -317,3 +317,13 @@ def test_a_built_in_account_gets_a_new_password_once_and_again_after_a_reset(sit
     result = site.run(planned(change(key, "managed"), login=login, **need), done).harden()
     assert (site.store().value("accounts.service") != first) is sent
     assert [line["outcome"] for line in result["outcomes"]] == ["changed" if sent else "ok"]
+
+
+def test_what_failed_in_a_bad_moment_is_written_once_more(site: Site) -> None:
+    key = "services.telnet.enabled"
+    remembered = []
+    for _attempt in range(3):
+        site.run(planned(change(key, False)), applied({key: "failed"}, again=[key])).harden()
+        site.run(planned(login="current")).harden()
+        remembered.append(site.asked[-1]["memory"][key]["again"])
+    assert remembered[:2] == [True, False]

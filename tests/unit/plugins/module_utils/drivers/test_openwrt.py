@@ -66,6 +66,14 @@ class Recorded:
         args.pop("timeout", None)
         return json.dumps([body.get("method"), params[1:3], args], sort_keys=True)
 
+    @staticmethod
+    def _fresh(asked, answer):
+        """A new session has the time-out that was asked for."""
+        if asked.get("params", [None] * 3)[1:3] != ["session", "login"] or len(answer.get("result", ())) < 2:
+            return answer
+        code, data = answer["result"]
+        return {"result": [code, {**data, "timeout": asked["params"][3].get("timeout", data.get("timeout"))}]}
+
     def request(self, method, path, *, body=b"", headers=None, login=True, idempotent=None):
         assert (method, path) == ("POST", "/ubus")
         assert login is False  # no HTTP login ever
@@ -74,7 +82,7 @@ class Recorded:
         self.sent.append(asked)
         unknown = {"error": {"code": -32000, "message": "Object not found"}}
         replies = [
-            {"jsonrpc": "2.0", "id": one.get("id"), **self.answers.get(self._key(one), unknown)}
+            {"jsonrpc": "2.0", "id": one.get("id"), **self._fresh(one, self.answers.get(self._key(one), unknown))}
             for one in (asked if isinstance(asked, list) else [asked])
         ]
         return Answer(200, {}, json.dumps(replies if isinstance(asked, list) else replies[0]).encode(), path)
