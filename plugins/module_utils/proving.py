@@ -19,6 +19,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     LoginRefused,
     Refused,
     Unsupported,
+    WrongDevice,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.judging import Judge, Written
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import Change
@@ -50,6 +51,8 @@ class Prover(Judge):
                 self.session.prove(way)
                 self.session.reopen(way)
                 return
+            except WrongDevice:
+                raise
             except DeviceError as error:
                 note = f"{scheme.upper()} on port {endpoint.port} could not be used: {error.message}"
                 if note not in self.notes:
@@ -151,6 +154,8 @@ class Prover(Judge):
                 self.outcomes[key]["proof"] = f"{proof}; the old login is refused"
                 self.session.prove()
                 continue
+            except WrongDevice:
+                raise
             except DeviceError as error:
                 self.notes.append(f"the refusal of the old password could not be tried: {error.message}")
                 continue
@@ -190,7 +195,7 @@ class Prover(Judge):
                     if gone
                     else decode(self.driver, self.session.ctx, self._fetch(names))
                 )
-            except LoginRefused:
+            except (LoginRefused, WrongDevice):
                 raise
             except DeviceError:
                 gone = True
@@ -208,7 +213,7 @@ class Prover(Judge):
             try:
                 self.session.reopen(way)
                 return
-            except LoginRefused:
+            except (LoginRefused, WrongDevice):
                 raise
             except DeviceError:
                 continue

@@ -54,6 +54,7 @@ class Session:
         self.way: dict[str, Any] = {}
         self.credential: Credential | None = None
         self.requests = 0  # of connections that are closed already
+        self._seen: dict[tuple[str, int], Transport] = {}  # by way, a connection that knows its certificate
         self.logins: list[dict[str, Any]] = []  # every login tried: {username, label, refused}, for the lock budget
 
     # -- opening ---------------------------------------------------------------------------------------------------
@@ -90,7 +91,14 @@ class Session:
     def _transport(self, way: Mapping[str, Any]) -> Transport:
         pins = (self.spec.get("expected") or {}).get("sha256") or ()
         target = Target.from_dict({**self.spec["target"], "scheme": way["scheme"], "port": way["port"], "pins": pins})
-        return Transport(target)
+        transport = Transport(target)
+        # A certificate that nobody vouches for must at least stay the same over all connections of this run.
+        known = self._seen.get((target.scheme, target.port))
+        if known is None or known.certificate() is None:
+            self._seen[target.scheme, target.port] = transport
+        else:
+            transport.expect_same(known)
+        return transport
 
     def _drop(self, transport: Any) -> None:
         self.requests += transport.requests

@@ -188,9 +188,14 @@ class Transport:
         if (scheme, port) != (self.target.scheme, self.target.port):
             data["pins"] = ()  # another service may have a certificate of its own; no login goes there
         other = Transport(Target(**{**data, "scheme": scheme, "port": port}))
-        if self.target.tls_verify is False and other.target == self.target:
-            other._der = self._der
+        if other.target == self.target:
+            other.expect_same(self)
         return other
+
+    def expect_same(self, other: Transport) -> None:
+        """Where nothing verifies it, the certificate must be the one that `other` has seen."""
+        if self.target.tls_verify is False and other._der is not None:
+            self._der = other._der
 
     def local_address(self) -> str | None:
         """Our own address on the last connection: what the device sees, unless something translates addresses."""
@@ -380,9 +385,11 @@ class Transport:
         if target.tls_verify is False and self._der not in (None, seen):
             secured.close()  # what was checked on the first connection (a pin) must hold for every further one
             text = (
-                f"{where}: {target.place} shows another certificate than before in the same session, nothing was sent."
+                f"{where}: {target.place} shows another certificate than before in the same session: "
+                "somebody may stand between. [guard: pin]"
             )
-            raise _error(TlsError, text, "certificate", "Find out who answers there.")
+            advice = "Nothing was sent over this connection. Find out who answers there."
+            raise _error(WrongCertificate, text, "certificate", advice)
         digest = hashlib.sha256(seen).hexdigest()
         if target.tls_verify is False and target.pins and digest not in target.pins:
             secured.close()

@@ -72,7 +72,7 @@ class DeviceRun:
                 self._sheet(), self.snapshot, site=self.device.site, job=self.job, simulated=self.device.simulated,
                 wanted=inventory.wanted(self.device), accept=accept,
             )  # fmt: skip
-            self.result["findings"] += found
+            self.result["findings"] += drift.declared(found, self.device.options.get("pins") or ())
             self._save(sheet)
 
         return self._run(work)
@@ -178,8 +178,11 @@ class DeviceRun:
         if self.device.spec["target"]["tls_verify"] is not False:
             return []
         recorded = ((sheet or {}).get("recorded") or {}).get("settings", {}).get("tls.certificate.sha256")
-        seen = (self.state.memory().get("pin") or {}).get("sha256") or recorded
+        pin = self.state.memory().get("pin") or {}
+        seen = pin.get("sha256") or recorded
         declared = list(self.device.options.get("pins") or ())
+        if declared and pin.get("state") != "confirmed":
+            return declared  # somebody has compared it on site: what was only seen first does not count beside that
         return [*declared, seen] if seen and seen not in declared else declared
 
     def _credentials(self) -> list[dict[str, str]]:
@@ -286,6 +289,8 @@ class DeviceRun:
 
     def _fail(self, error: NwcsError) -> None:
         self.result["error"] = {"code": error.code, "message": error.message, "advice": error.advice}
+        if error.code in drift.SOMEBODY_ELSE:
+            self.result["findings"].append(drift.finding(error.code, severity="critical"))
         if self.job not in ("harden",):
             self.result["findings"].append(drift.not_reached(error.code, error.message))
 

@@ -28,6 +28,7 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import sheet as she
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")  # worst first
 NOT_CHECKED = ("not_reached", "no_baseline", "not_readable", "still_not_readable", "not_recorded", "clock_not_judged")
+SOMEBODY_ELSE = ("wrong_certificate", "wrong_device")  # errors that are findings too: who answers is not ours
 SKEW_LIMIT = 30  # seconds
 _UNKNOWN = ("unreadable", "unverifiable", UNSUPPORTED)
 _IDENTITY = {  # identity field -> (kind, severity, key of the same fact)
@@ -106,10 +107,15 @@ def findings(
         found += _documents(baseline["documents"], part["documents"])
     found += _states(old, now)
     found += _clock(baseline, snapshot, skew_limit, controller_clock)
+    return worst_first(declared(found, pins))
+
+
+def declared(found: list[Finding], pins: Collection[str]) -> list[Finding]:
+    """The same findings; a certificate that the site has declared is explained by that."""
     for one in found:
         if one["kind"] == "certificate_changed" and one["new"] in pins:
             one["explained"] = "declared"
-    return worst_first(found)
+    return found
 
 
 # -- identity, documents, clock ----------------------------------------------------------------------------------------

@@ -108,6 +108,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.pending": (
         "{label}: {new} is written and takes effect after a restart",
         "{label}:{new}を書き込み済み、再起動後に有効になります"),
+    "finding.wrong_certificate": (
+        "another certificate than the pinned one answers: somebody may stand in between",
+        "固定した証明書と異なる証明書が応答しています。第三者が通信に割り込んでいる可能性があります"),
+    "finding.wrong_device": (
+        "another device answers at this address", "このアドレスで別の機器が応答しています"),
     "finding.not_reached": ("the device was not checked: {message}", "機器を確認できませんでした:{message}"),
     "finding.no_baseline": (
         "there is no recorded baseline to compare with", "比較できる記録済みの基準がありません"),

@@ -77,6 +77,9 @@ class FakeTransport:
     def certificate(self) -> Any:
         return {"sha256": "aa", "trusted": False} if self.target.scheme == "https" else None
 
+    def expect_same(self, _other: Any) -> None:
+        """All show the same certificate."""
+
     def local_address(self) -> str:
         return "192.0.2.200"
 

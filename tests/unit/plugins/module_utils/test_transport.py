@@ -485,10 +485,10 @@ def test_another_certificate_in_the_same_session_gets_nothing(tmp_path):
         first = device.certificate()
         server._context = server_context(tmp_path, *certificate("127.0.0.1"))
         device.close()
-        assert "another certificate than before" in str(fails(device, TlsError, "certificate"))
+        assert "another certificate than before" in str(fails(device, WrongCertificate, "certificate"))
         assert device.certificate() == first
         assert len(server.requests) == 1
-        fails(device.via(), TlsError, "certificate")
+        fails(device.via(), WrongCertificate, "certificate")
         assert Transport(device.target).request("GET", "/").body == b"secure"  # a new session may look again
 
 
