@@ -27,7 +27,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     LoginRefused,
     Refused,
     WrongDevice,
-    WrongDevice,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.judging import Written
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MANAGED, Change
@@ -312,8 +311,6 @@ class Applier(Prover):
             why = f"a new connection was not possible ({failure.message}), so this step was put back"
             self._note(change, "undone", readings.get(change.key), why, guard="proof")
             self._pass_over(change, failure)
-        if isinstance(failure, WrongDevice):
-            raise failure
         if isinstance(failure, WrongDevice):
             raise failure
         self.session.prove()  # the state that was put back must let us in again; else the device is told as lost

@@ -198,8 +198,6 @@ class ChangeRun(NewPasswords):
         spec = {**spec, "credentials": accepted or spec["credentials"]}
         if pins := self._pins(sheet):  # also of a first contact: who answered the plan must be who is changed
             spec["expected"] = {**(spec.get("expected") or {}), "sha256": pins}
-        if pins := self._pins(sheet):  # also of a first contact: who answered the plan must be who is changed
-            spec["expected"] = {**(spec.get("expected") or {}), "sha256": pins}
         if not self.check:
             self.ledger.learn(planned["lock_rules"])
         self.result["findings"] += planned["findings"]
