@@ -168,7 +168,11 @@ class Planner(Guards):
         own = self.own_account()
         there = [k[1] for k in self.readings if k[:1] == ("accounts",) and k[2:] == ("role",) and k[1] != "*"]
         if fitting(self.driver, self.ctx, self.trees, ("accounts", "*", "role"), write=True):
-            wanted[("accounts", own, "role")] = Want("administrator", "strict", "own account")
+            key, there_now = ("accounts", own, "role"), self.readings.get(("accounts", own, "role"))
+            asked = wanted.get(key)
+            # A design that takes it away from us is left as it is asked, so that the refusal is told.
+            if asked is None or there_now is None or not self._takes_rights_away(key, asked.value):
+                wanted[key] = Want("administrator", "strict", "own account")
         ours_proven = credential.username == own and credential.label != "bootstrap"
         listed = self.readings.get(("accounts", "*", "role"))
         if not ours_proven and (own == credential.username or listed is None or listed.state == VALUE):

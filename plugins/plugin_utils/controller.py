@@ -44,6 +44,7 @@ class DeviceRun:
         self.store = SecretStore(self.documents, device.name)
         self.reuse = ReuseIndex(self.documents, os.path.dirname(self.state.folder))
         self.sheet_dir = device.folders["nwcs_sheet_dir"]
+        self.kept_https = False  # plain HTTP is declared, but HTTPS was proven meanwhile
         self.login = ""  # label of the credential that got us in
         self._loaded: tuple[dict[str, Any] | None, ...] = ()  # the sheet, once it was looked for
         self.start = time.monotonic()
@@ -168,6 +169,7 @@ class DeviceRun:
             # A proven HTTPS is never left for a declared plain HTTP: the credential would go where anyone listens.
             more = [way for way in declared if proven["scheme"] == "http" or way["scheme"] == "https"]
             spec["ways"] = [dict(proven), *(way for way in more if way != proven)]
+            self.kept_https = len(more) < len(declared)
         # Of a run that was cut off: HTTPS first, so that a secret travels in clear only where it must.
         coming = memory.get("coming") or []
         spec["ways"] = [*coming, *(way for way in spec["ways"] if way not in coming)]
@@ -289,6 +291,11 @@ class DeviceRun:
 
     def _fail(self, error: NwcsError) -> None:
         self.result["error"] = {"code": error.code, "message": error.message, "advice": error.advice}
+        if error.code == "unreachable" and self.kept_https:
+            why = "HTTPS was proven before, so plain HTTP is not tried [guard: https-kept]."
+            advice = "If it was reset to factory state, run once with -e nwcs_forget_way=true."
+            told = {"message": f"{error.message} {why}", "advice": error.advice or advice}
+            self.result["error"] |= told
         if error.code in drift.SOMEBODY_ELSE:
             self.result["findings"].append(drift.finding(error.code, severity="critical"))
         if self.job not in ("harden",):
