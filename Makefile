@@ -3,7 +3,7 @@ PYTHON ?= python3
 
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-TESTS := $(wildcard tests/unit tests/contract tests/e2e)
+TESTS := $(wildcard tests/unit tests/contract tests/faults tests/e2e)
 
 # Recipes get a home of their own in build/; only pip sees the caller's, for its configuration.
 OWN_HOME := HOME="$(CURDIR)/build/home"
@@ -23,7 +23,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-down test lint unit molecule sanity wheel bench changelog clean force
+.PHONY: help demo demo-down test lint unit molecule faults sanity wheel bench changelog clean force
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,6 +50,9 @@ unit: $(VENV)/.dev
 molecule: $(VENV)/.dev
 	@code=0; $(OWN_HOME) molecule test --all || code=$$?; \
 	  if [ -e build/molecule/lab/lab.json ]; then $(OWN_HOME) nwcs-lab down --dir build/molecule/lab || true; fi; exit $$code
+
+faults: $(VENV)/.dev ## cut every change off at every step boundary (a quarter of an hour), writes build/faults.json
+	NWCS_FAULTS=all $(OWN_HOME) pytest -n 0 tests/faults/test_faults.py $(PYTEST_ARGS)
 
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy in build/
 	@bash tools/sanity.sh $(SANITY_ARGS)
