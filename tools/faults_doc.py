@@ -41,8 +41,9 @@ refused, or took and did not do, is remembered and not written again (`-e nwcs_r
 
 ## What was tested
 
-Every step boundary of commissioning (all settings from the factory state), of replacing the factory account by our own,
-and of a password change, on every simulated device that ships with the lab. One case is one boundary and one fault:
+Every step boundary of commissioning (all settings from the factory state), of replacing the factory account by our own
+(the steps of accounts; the others are those of commissioning), and of a password change, on every simulated device that
+ships with the lab. Two devices have no account that could be replaced. One case is one boundary and one fault:
 
 - **killed**: the process gets SIGKILL there. On one device per family also between the steps of writing every file.
 - **power**: the device loses its power there and starts again.
@@ -53,7 +54,8 @@ and of a password change, on every simulated device that ships with the lab. One
 Then the same command runs again. A case is good when this run gets in, ends with what runs that nobody disturbs end
 with, on the device as well; when every password in force is in the store (or was given by the inventory); when all
 files of the store can be read; when at most two wrong logins reached the device; and when no file and no output holds a
-password in clear.
+password in clear. A device that shows its values only after a restart is restarted, and the command runs once more,
+as without a fault.
 """
 # (guard, when it acts, what it does)
 GUARDS = (
@@ -92,11 +94,13 @@ GUARDS = (
 )  # fmt: skip
 LIMITS = """\
 
+
 ## What this does not show
 
 - All devices are **simulated**. Real firmware may lose what it acknowledged, or start in a state of its own. Nothing
   here was tested on hardware.
-- The router's rollback was shortened from 60 to 4 seconds.
+- The router's rollback was shortened from 60 to 4 seconds, the pauses between two readings to tenths of a second,
+  and the stretching of the vault password to one round.
 - One fault per run. Two at once, and faults of the computer itself (a disk that forgets what it flushed), are not here.
 - A device whose flash holds a setting only after a restart needs that restart, with or without a fault.
 - Where the factory account cannot be removed and no other can be made, there is one way in, as before.
