@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime
 import functools
 import json
-import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -114,7 +113,13 @@ def _await_settled(ubus: Ubus, secrets: Mapping[str, str] | None) -> None:
     """
     deadline = time.monotonic() + PENDING_SECONDS
     unproven = ubus.credential is not None and ubus.credential.label == "pending"
-    while ubus.shared or (unproven and ubus.may("uci", "revert") and stage.waiting(OpenWrtContext(ubus, secrets))):
+    handed = ""
+    while (
+        ubus.shared
+        or ubus.session == handed
+        or (unproven and ubus.may("uci", "revert") and stage.waiting(OpenWrtContext(ubus, secrets)))
+    ):
+        handed = ubus.session if ubus.shared else handed
         if time.monotonic() > deadline:
             raise Busy(f"{ubus.name}: somebody's apply is waiting to be confirmed.", "Run again in a few minutes.")
         time.sleep(POLL_SECONDS)
@@ -123,7 +128,7 @@ def _await_settled(ubus: Ubus, secrets: Mapping[str, str] | None) -> None:
 
 def _session_seconds() -> int:
     """A time-out by which our own session is told from one that we are handed, also an earlier run's (section 3)."""
-    return SESSION_SECONDS + random.randrange(300)
+    return SESSION_SECONDS + int(time.time() * 4) % 600  # comes again after 150 s: by then an apply of ours is settled
 
 
 # -- storing outside the transaction -----------------------------------------------------------------------------------
