@@ -121,7 +121,7 @@ class Applier(Prover):
         if not changes:
             return
         written = Written(before=copy.deepcopy(trees), after=copy.deepcopy(trees))
-        changes = [change for change in changes if self._put(change, written.after)]
+        changes = [change for change in self._moved_last(changes, trees) if self._put(change, written.after)]
         transaction = self.transactions.get(step.transaction)
         if transaction and transaction.prepare:
             try:
@@ -174,6 +174,11 @@ class Applier(Prover):
                 needed.append(change)
         return needed
 
+    def _moved_last(self, changes: list[Change], trees: Mapping[str, Any]) -> list[Change]:
+        """What another change moves along is put after it, where both are wanted."""
+        moved = {key for change in changes if (row := self._binding(change.key, trees)) for key in row.moves}
+        return sorted(changes, key=lambda change: change.key in moved)
+
     def _put(self, change: Change, trees: dict[str, Any]) -> bool:
         binding = self._binding(change.key, trees)
         if binding is None:
@@ -201,6 +206,7 @@ class Applier(Prover):
         for change in changes:
             if change.key[0] == "accounts" and len(change.key) == 3 and change.new is not ABSENT:
                 self.sent.append(secret_name(change.key[1]))
+                self.clear_text |= self.session.way["scheme"] == "http"
         for name in dict.fromkeys(self.sent):
             self.hook(f"send:{name}")  # from here on it may be in force
         for document in written.order:

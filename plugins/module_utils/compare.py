@@ -76,8 +76,11 @@ def same(key: Key, left: Any, right: Any) -> bool:
         return True
     one, two = _normal(key, left), _normal(key, right)
     pattern = settings.pattern_of(key)
-    if pattern and settings.SETTINGS[pattern].normal == "zone" and isinstance(one, str) and isinstance(two, str):
-        return zones.same(one, two)
+    if pattern and isinstance(one, str) and isinstance(two, str):
+        if settings.SETTINGS[pattern].normal == "zone":
+            return zones.same(one, two)
+        if settings.SETTINGS[pattern].normal == "name":
+            return one.lower() == two.lower()
     return canonical(one) == canonical(two)
 
 

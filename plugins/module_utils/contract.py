@@ -112,7 +112,8 @@ class Binding:
     needs      needs(ctx, item, old, new) -> names of secrets that the store operation will ask for ("accounts.ops")
     secret     the value is a secret: reading is WRITE_ONLY, value never stored
     proof      read | login | none: how a write is proven
-    restorable True, or a sentence why an undo cannot bring the old value back
+    restorable True, or a sentence why an undo cannot bring the old value back; restorable(*trees) where it depends
+    moves      keys that put changes along: an undo brings them back too
     source     the fact behind this row: fact sheet section, vendor page
     """
 
@@ -130,7 +131,8 @@ class Binding:
     needs: Callable[..., Sequence[str]] | None = None
     secret: bool = False
     proof: str = "read"
-    restorable: bool | str = True
+    restorable: bool | str | Callable[..., bool | str] = True
+    moves: tuple[Key, ...] = ()
     source: str = ""
 
     @property

@@ -80,6 +80,7 @@ def apply(
             "outcomes": applier.outcomes,
             "proved": applier.proved,
             "sent": applier.sent,
+            "clear_text": applier.clear_text,  # a new password travelled over plain HTTP
             "notes": applier.notes,
             "again": applier.again,
             "error": _error(applier.lost) if applier.lost else None,

@@ -68,6 +68,7 @@ class Judge:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.proved: list[str] = []
         self.sent: list[str] = []
+        self.clear_text = False  # did a new password travel over plain HTTP?
         self.notes: list[str] = []
         self.old_logins: list[Credential] = []  # what must be refused at the end
         self.writes = 0  # store operations tried

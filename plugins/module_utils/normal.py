@@ -48,6 +48,11 @@ def _host(value: Any) -> str:
     return _str(value).strip().rstrip(".").lower()
 
 
+def _name(value: Any) -> str:
+    """A host's own name: its letters stay as they are, so that an undo brings back exactly these."""
+    return _str(value).strip().rstrip(".")
+
+
 def _address(value: Any) -> str:
     """10.0.0.1/32 is 10.0.0.1; a network keeps its prefix with the host bits cleared; names stay names."""
     text = _host(value)
@@ -88,7 +93,7 @@ def _log_server(value: Any) -> str:
 
 _SPECIAL = {
     "log_server": _log_server,
-    "": _str, "text": _str, "host": _host, "address": _address, "interface": _interface, "mac": _mac,
+    "": _str, "text": _str, "host": _host, "name": _name, "address": _address, "interface": _interface, "mac": _mac,
     "zone": lambda value: zones.canonical(_str(value)),
 }  # fmt: skip
 

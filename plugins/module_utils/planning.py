@@ -315,7 +315,21 @@ class Planner(Guards):
             return "the API offers no way to set it"
         if change.old is None and change.new is not ABSENT and not binding.removes:
             return "it goes with the item that it belongs to"
+        if callable(binding.restorable):
+            return binding.restorable(*(self.trees[name] for name in binding.documents))
         return binding.restorable
+
+    def moved_along(self) -> list[Change]:
+        """What nobody asked for, and what moves with a change: an undo has to bring it back as well."""
+        planned = {change.key for change in self.changes}
+        found: dict[Key, Change] = {}
+        for change in self.changes:
+            binding = self._binding(change.key)
+            for key in binding.moves if binding else ():
+                reading = self.readings.get(key)
+                if key not in planned and reading is not None and reading.state == VALUE:
+                    found[key] = Change(key, reading, reading.value, change.want, change.phase)
+        return list(found.values())
 
     def _unsupported(self, key: Key, want: Want, why: str, reading: Reading | None = None) -> None:
         """No switch in this API; what is seen from outside still counts (H07)."""
@@ -390,6 +404,9 @@ def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]
         "snapshot": dict(snapshot),
         "own_account": planner.own_account(),
         "changes": [{**change.to_plain(), "restorable": planner.restorable(change)} for change in planner.changes],
+        "moved_along": [
+            {**change.to_plain(), "restorable": planner.restorable(change)} for change in planner.moved_along()
+        ],
         "outcomes": planner.outcomes,
         "findings": planner.findings,
         "needs": sorted(planner.needs.values(), key=lambda need: need["name"]),

@@ -80,7 +80,7 @@ def _keys() -> Iterator[Setting]:
     yield s("facts.api", "str", "API generation", "API世代", "info", observed=True)
 
     yield s("identity.name", "str", "device name", "機器名", "high", "d02 cp-2")
-    yield s("identity.hostname", "str", "host name", "ホスト名", "medium", "d02 cp-2", normal="host")
+    yield s("identity.hostname", "str", "host name", "ホスト名", "medium", "d02 cp-2", normal="name")
     yield s("identity.location", "str", "location text", "設置場所の文字列", "medium", "d02 p01")
     yield s("identity.overlay_text", "str", "overlay text", "画面表示文字", "low", "d02")
 
@@ -126,6 +126,8 @@ def _keys() -> Iterator[Setting]:
 
     yield s("time.sync", "enum", "time source", "時刻源", "high", "a04-3 a04-4", choices=("ntp", "manual"))
     yield s("time.servers", "list", "time servers", "時刻サーバ", "high", "a04-4", normal="host", ordered=True)
+    yield s("time.servers_from_provider", "bool", "takes time servers from the provider", "時刻サーバの自動取得",
+            "medium", "a04-4")
     yield s("time.serve", "bool", "serves time to others", "時刻の配信", "low", "a02-1")
     yield s("time.zone", "str", "time zone", "タイムゾーン", "medium", "a04-3", normal="zone")
     yield s("time.skew_seconds", "int", "clock error", "時計のずれ", "medium", "a04-4", unit="seconds", volatile=True,
@@ -302,6 +304,8 @@ _TOGETHER = (
     (("tls", "certificate"), ("services", "https")),
     (("nat", "upnp"), ("services", "upnp")),
     (("nat", "wan_admin"), ("nat", "wan_open")),
+    (("time", "servers"), ("time", "servers_from_provider")),
+    (("network", "dns_servers"), ("network", "dns_from_provider")),
 )
 
 

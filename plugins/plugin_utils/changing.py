@@ -34,6 +34,7 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
     files,
     hold,
     inventory,
+    report,
     run,
     undo_sets,
 )
@@ -96,11 +97,15 @@ class ChangeRun(NewPasswords):
 
     def undo(self, run_id: str, weaker: bool = False) -> dict[str, Any]:
         """Write back what the run `run_id` changed, newest first. weaker: also what the design asks to be otherwise."""
+        run_id = run.id_of(run_id)
 
         def work() -> None:
             if run_id == run.RUN:  # its set would be that of the undo as well: neither could be told from the other
                 advice = "Call undo.yml on its own, not from a playbook that imports both."
                 raise InputError(f"{self.device.name}: {run_id} is this very run, it cannot undo itself.", advice)
+            if self._was_left_alone(run_id):
+                self.result["notes"].append(f"The run {run_id} changed nothing on this device: nothing to bring back.")
+                return
             undo_set = undo_sets.load(self.documents, self.device.name, run_id, self.device.site)
             plain, _lines = undo_sets.wanted(undo_set)
             wanted = {settings.parse_key(text): want_from_plain(want) for text, want in plain.items()}
@@ -112,7 +117,8 @@ class ChangeRun(NewPasswords):
                     told[entry.key] = outcome(key, name, why=entry.why_not)
             if not weaker:
                 design = inventory.wanted(self.device)
-                for key in [key for key, want in wanted.items() if _is_weaker(design, key, want)]:
+                marked = {settings.parse_key(text) for text in undo_sets.weaker(undo_set)}
+                for key in [k for k, want in wanted.items() if k in marked or _is_weaker(design, k, want)]:
                     why = "the design asks for something else; confirm with -e nwcs_weaker=true"
                     line = outcome(key, "guarded", wanted.pop(key).value, why=why, guard="weaker")
                     told[line["key"]] = line
@@ -180,6 +186,18 @@ class ChangeRun(NewPasswords):
             hold.check(self.documents, self.device.name, what)  # put on hold while we waited for our turn
             yield
 
+    def _was_left_alone(self, run_id: str) -> bool:
+        """Does the report of that run say that it wrote nothing to this device? Then it left no undo set either."""
+        if not self.run_folder or not run_id or run_id in undo_sets.runs(self.documents, self.device.name):
+            return False
+        reports = os.path.dirname(self.run_folder)
+        folders = [name for name in os.listdir(reports) if run.id_of(name) == run_id != name]
+        for folder in folders:
+            with contextlib.suppress(NwcsError, ValueError):
+                told = files.read_json(report.device_file(os.path.join(reports, folder), self.device.name))
+                return bool(told) and told.get("writes") == 0 and told.get("host") == self.device.name
+        return False
+
     # -- the one way of changing ---------------------------------------------------------------------------------------
     def _change(
         self, spec: dict[str, Any], wanted: Mapping[Any, Want], memory: Mapping[str, Any],
@@ -227,7 +245,7 @@ class ChangeRun(NewPasswords):
         self._outcomes(outcomes)
         self._remember(planned, applied, memory)
         self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
-        if applied["sent"] and applied["way"]["scheme"] == "http":
+        if applied.get("clear_text"):
             note = "The new password travelled over plain HTTP: the device offers no proven HTTPS."
             self.result["notes"].append(note)
         self._tell_recorders(outcomes)
@@ -293,6 +311,8 @@ class ChangeRun(NewPasswords):
     def _undo_set(self, planned: Mapping[str, Any]) -> undo_sets.UndoSet:
         snapshot = planned["snapshot"]
         entries = [undo_sets.entry_of(change, change.get("restorable", True)) for change in planned["changes"]]
+        for change in planned.get("moved_along") or ():  # nobody asked for it, so nobody but a person lets it come back
+            entries.append(undo_sets.entry_of(change, change["restorable"], weaker=True))
         at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return undo_sets.UndoSet(
             run=run.RUN, job=self.job, device=self.device.name, site=self.device.site, at=at,

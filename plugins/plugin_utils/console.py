@@ -107,12 +107,51 @@ def summary(
         lines.append(f"  {SIGNS['ok']} {text('report.all_ok', language, count=count)}")
     lines += _failed_keys(shown, host_columns, language, result["job"])
     lines += _findings(devices, host_columns, language)
+    lines += ["", *after] if (after := what_next(result, language)) else []
     counts = " · ".join(f"{SIGNS[s]} {word('status', s, language)} {n}" for s, n in result["counts"].items() if n)
     verdict = text("verdict." + str(result["exit_code"]), language)
     lines += ["", f"{verdict}  {counts}"]
     for name, path in (paths or {}).items():
         lines.append(f"{name}: {messages.safe(path, 1000)}")
     return "\n".join(lines)
+
+
+NOT_TRIED = ("stopped", "on_hold", "no_result")  # codes of errors: nothing was sent to this device
+_NAMES = 100  # devices that a line names
+
+
+def what_next(result: Mapping[str, Any], language: str) -> list[str]:
+    """How to take a run back; of a rotation what is done, open and not tried, and which recorder needs which login."""
+    devices, lines = result["devices"], []
+    if result["job"] == "rotate":
+        not_tried = [d for d in devices if d["error"] and d["error"]["code"] in NOT_TRIED]
+        done = [d for d in devices if not d["error"] and all(o["outcome"] in ("ok", "changed") for o in d["outcomes"])]
+        unfinished = [d for d in devices if d not in not_tried and d not in done]
+        parts = [messages.text("report.rotation_done", language, count=len(done))]
+        for name, some in (("open", unfinished), ("not_tried", not_tried)):
+            if some:
+                names = _named(sorted(d["host"] for d in some), language)
+                parts.append(messages.text(f"report.rotation_{name}", language, count=len(some), devices=names))
+        lines = [f"{messages.text('report.rotation', language)}: {' · '.join(parts)}"]
+        lines += [messages.text("report.rotation_again", language)] if unfinished or not_tried else []
+        logins: dict[str, list[str]] = {}
+        for found in (found for device in devices for found in device["findings"]):
+            if found["kind"] == "recorder_login":
+                args = {name: messages.safe(str(value), 60) for name, value in found["args"].items()}
+                item = f"{args.get('camera', '?')} ({args.get('item', '?')})"
+                logins.setdefault(args.get("recorder", "?"), []).append(item)
+        for recorder, items in sorted(logins.items()):
+            items = _named(sorted(items), language)
+            lines.append(messages.text("report.recorder", language, recorder=recorder, items=items))
+    elif result["job"] in ("harden", "undo") and any(device["writes"] for device in devices):
+        lines = [messages.text("report.undo", language, run=result["run_id"])]
+    return lines
+
+
+def _named(names: list[str], language: str) -> str:
+    shown = [messages.safe(name, 60) for name in names[:_NAMES]]
+    shown += [messages.text("value.more", language, count=len(names) - _NAMES)] if len(names) > _NAMES else []
+    return ("、" if language == "ja" else ", ").join(shown)
 
 
 def _failed_keys(devices: list[Mapping[str, Any]], columns: int, language: str, job: str) -> list[str]:

@@ -277,6 +277,18 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "report.count_findings": ("{count} {severity}", "{severity} {count}"),
     "report.keys_ok": ("{count} as wanted", "適合 {count}"),
     "report.clean": ("as recorded", "記録どおり"),
+    "report.undo": (
+        "To take back what this run changed: ansible-playbook undo.yml -e run={run}",
+        "この実行の変更を取り消すには:ansible-playbook undo.yml -e run={run}"),
+    "report.rotation": ("Passwords", "パスワード"),
+    "report.rotation_done": ("{count} devices done", "完了 {count}台"),
+    "report.rotation_open": ("{count} open: {devices}", "未完了 {count}台:{devices}"),
+    "report.rotation_not_tried": ("{count} not tried: {devices}", "未実行 {count}台:{devices}"),
+    "report.rotation_again": (
+        "To complete what is open, run the same command again.",
+        "未完了分は、同じコマンドをもう一度実行すると完了します。"),
+    "report.recorder": (
+        "{recorder} needs the new password of {items}", "{recorder}に新しいパスワードの登録が必要:{items}"),
     "report.bits": ("bits", "ビット"),
     "report.not_contacted": ("The device was not contacted.", "機器には接続していません。"),
     "report.data_utc": ("Times are local; result.json holds UTC.", "時刻は現地時間です。result.jsonはUTCです。"),

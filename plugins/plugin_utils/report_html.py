@@ -123,6 +123,8 @@ _TEMPLATE = """<!DOCTYPE html>
 {% endfor %}
 </ul>
 
+{% for line in what_next %}<p>{{ line }}</p>
+{% endfor %}
 <h2>{{ t("devices") }}</h2>
 <table>
 <thead><tr><th>{{ t("device") }}</th><th>{{ t("status") }}</th><th>{{ t("details") }}</th><th>{{ t("model") }}</th>
@@ -251,6 +253,7 @@ def page(result: Mapping[str, Any], language: str = "en") -> str:
         verdict_class=worst if code else "ok",
         verdict_sign=console.SIGNS[worst if code else "ok"],
         sign=console.SIGNS,
+        what_next=console.what_next(result, language),
         status_of=OUTCOMES,
         findings=sorted(found, key=lambda pair: drift.rank(*pair)),
         guideline=_guideline(result, language),

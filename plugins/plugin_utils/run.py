@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import re
 import signal
 import threading
 import time
@@ -23,6 +24,12 @@ _STARTED = datetime.datetime.now(datetime.UTC)
 RUN = _STARTED.strftime("%Y%m%dT%H%M%SZ") + f"-{os.getpid()}"
 STARTED = _STARTED.strftime("%Y-%m-%dT%H:%M:%SZ")
 RUN_FILE = "NWCS_RUN_FILE"  # environment variable: the file in which nwcs-drift wants to be told where the result lies
+
+
+def id_of(text: str) -> str:
+    """The id in what a person copies: the id itself, or the name of the run's folder (harden-20260102T030405Z-77)."""
+    match = re.fullmatch(r"(?:[a-z_-]+-)?([0-9]{8}T[0-9]{6}Z-[0-9]+)/?", text.strip())
+    return match[1] if match else text.strip()
 
 
 def folder(report_dir: str, job: str) -> str:

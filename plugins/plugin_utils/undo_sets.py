@@ -158,7 +158,8 @@ def load(documents: Documents, device: str, run: str, site: str | None = None) -
     if content is None:
         known = runs(documents, device)
         advice = f"Known runs, newest first: {', '.join(known)}." if known else "No run has changed it yet."
-        raise StateError(f"{device}: there is no undo set of the run {run!r}.", advice)
+        what = f"there is no undo set of the run {run!r}" if run else "no run is named: give -e run=RUN"
+        raise StateError(f"{device}: {what}.", advice)
     where = documents.where(("undo", device, run))
     undo_set = from_plain(content, where)
     _check_own(undo_set, device, run, site, where)

@@ -209,6 +209,10 @@ def _put_ddns(tree: Tree, value: bool) -> None:
     tree["type"] = "ClientUpdates" if value else "NoUpdate"
 
 
+# Switched on again, the camera itself would send the updates, which it did not do before.
+_SERVER_UPDATES = "the DHCP server sent the updates; the API switches on those of the device itself"
+
+
 def _addressing(tree: Tree) -> str:
     return "dhcp" if any(row["dhcp"] for row in tree["interfaces"].values()) else "static"
 
@@ -263,12 +267,15 @@ BINDINGS: tuple[Binding, ...] = (
            lambda tree, value: tree.update(mode="Discoverable" if value else "NonDiscoverable"), source="Core 7"),
     _write("services.zeroconf.enabled", "zero_configuration", lambda tree: any(tree["interfaces"].values()), _put_all),
     _write("ddns.enabled", "dynamic_dns", lambda tree: tree["type"] != "NoUpdate", _put_ddns,
-           restorable="whether client or server sent the updates is not kept"),
+           restorable=lambda tree: tree["type"] in ("ClientUpdates", "NoUpdate") or _SERVER_UPDATES),
     _write("ddns.hostname", "dynamic_dns", _text("name"), _put("name"), absent=""),
     _write("time.sync", "clock", _sync, _put_sync, source="Core 8.3.5"),
     _write("time.zone", "clock", _text("zone"), _put_zone, absent=_EMPTY, source="Core 8.3.5"),
-    _write("time.servers", "ntp", _effective, _put("manual", from_dhcp=False)),
-    _write("network.dns_servers", "dns", _effective, _put("manual", from_dhcp=False)),
+    _write("time.servers", "ntp", _effective, _put("manual", from_dhcp=False),
+           moves=(("time", "servers_from_provider"),)),
+    _write("time.servers_from_provider", "ntp", lambda tree: tree["from_dhcp"], _put("from_dhcp")),
+    _write("network.dns_servers", "dns", _effective, _put("manual", from_dhcp=False),
+           moves=(("network", "dns_from_provider"),)),
     _write("network.dns_from_provider", "dns", lambda tree: tree["from_dhcp"], _put("from_dhcp")),
     _read("network.gateway", "gateway", lambda tree: tree["gateways"], source="Core 8.2.10"),
     _read("network.address", "interfaces",

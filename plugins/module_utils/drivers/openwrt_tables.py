@@ -167,7 +167,10 @@ _FACTS = (
 _TIME_LOG = (
     row("time.sync", "system", lambda t: "ntp" if _ntp(t) and flag(_ntp(t), "enabled", True) else "manual",
         lambda t, v: put_flag(_ntp_to_edit(t), "enabled", v == "ntp")),
-    row("time.servers", "system", lambda t: items(_ntp(t), "server"), _put_servers),
+    row("time.servers", "system", lambda t: items(_ntp(t), "server"), _put_servers,
+        moves=(("time", "servers_from_provider"),)),
+    row("time.servers_from_provider", "system", lambda t: flag(_ntp(t), "use_dhcp", True),
+        lambda t, v: put_flag(_ntp_to_edit(t), "use_dhcp", v)),
     row("time.serve", "system", lambda t: flag(_ntp(t), "enable_server", False),
         lambda t, v: put_flag(_ntp_to_edit(t), "enable_server", v)),
     row("time.zone", "system", lambda t: text(_system(t), "timezone", "UTC"), _put_zone,
@@ -182,14 +185,17 @@ _TIME_LOG = (
                                                             for s in _ddns_on(t))) if t else ABSENT, absent=_NO_DDNS),
     row("ddns.provider", "ddns", lambda t: _ddns_provider(t) if t else ABSENT, absent=_NO_DDNS),
 )  # fmt: skip
+# What closing management from the internet changes; an undo opens it by these.
+_WAN_WAYS = (("nat", "forwards"), ("nat", "wan_open"), ("nat", "wan_input"))
+_BY_WAYS = "it comes back with nat.forwards, nat.wan_open and nat.wan_input"
 _NAT = (
     row("nat.forwards", "firewall", fw.get_forwards, fw.put_forwards, limits=fw.limit_forwards),
     # Before nat.wan_open: what is wanted open by name is opened again after the general closing.
     row("nat.wan_admin", "firewall uhttpd dropbear network", fw.get_wan_admin, fw.put_wan_admin,
-        limits=fw.limit_wan_admin, restorable="only closed here, never opened"),
+        limits=fw.limit_wan_admin, moves=_WAN_WAYS, restorable=_BY_WAYS),
     row("nat.wan_admin", "firewall", lambda t: fw.get_wan_admin(t, {}, {}, {}),
         lambda t, v: fw.put_wan_admin(t, {}, {}, {}, v), limits=fw.limit_wan_admin,
-        restorable="only closed here, never opened"),
+        moves=_WAN_WAYS, restorable=_BY_WAYS),
     row("nat.wan_open", "firewall", fw.get_wan_open, fw.put_wan_open, limits=fw.limit_wan_open),
     row("nat.wan_input", "firewall", fw.get_wan_input, fw.put_wan_input),
     row("nat.forwarding", "firewall", fw.get_forwarding, fw.put_forwarding, limits=fw.limit_forwarding),

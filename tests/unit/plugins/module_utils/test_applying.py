@@ -7,13 +7,14 @@
 # pylint: disable=unused-import
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fake_family import Box, box, plan, spec  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs, judging
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Document, Reading, Stored
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Binding, Document, Reading, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Busy, Refused, Unsupported
 
 
@@ -62,6 +63,15 @@ def test_documents_of_a_step_are_stored_in_their_order(box: Box) -> None:  # noq
     assert [line.split()[1] for line in box.log if line.startswith("store")] == ["names", "time"]
     ordered = applying._ordered([Document("a", after=("b",)), Document("b", after=("c",)), Document("c")])
     assert [document.name for document in ordered] == ["c", "b", "a"]
+
+
+def test_what_a_change_moves_along_is_put_after_it(box: Box) -> None:  # noqa: F811
+    """Both wanted: the explicit one has the last word, in whatever order they come."""
+    rows = {("identity", "name"): Binding(("identity", "name"), ("names",), str, moves=(("identity", "hostname"),))}
+    applier = applying.Applier.__new__(applying.Applier)
+    applier._binding = lambda key, trees=None: rows.get(key)  # type: ignore[method-assign,assignment]
+    changes = [SimpleNamespace(key=("identity", one)) for one in ("hostname", "name", "location")]
+    assert [c.key[1] for c in applier._moved_last(changes, {})] == ["name", "location", "hostname"]  # type: ignore[arg-type]
 
 
 # -- judgement ---------------------------------------------------------------------------------------------------------

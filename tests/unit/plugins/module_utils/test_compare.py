@@ -29,6 +29,7 @@ JSON = st.recursive(
         (DNS, ["10.0.0.1", "10.0.0.2"], ["10.0.0.2", "10.0.0.1"], False),
         (("identity", "name"), "cam", "CAM", False),
         (("identity", "hostname"), "Cam.", "cam", True),
+        (("identity", "hostname"), "Cam", "cam2", False),
         (("services", "telnet", "enabled"), "on", True, True),
         (("services", "telnet", "enabled"), "banana", True, False),
         (("auth", "lockout_attempts"), 1, True, False),

@@ -7,12 +7,13 @@
 # pylint: disable=unused-import
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 from fake_family import Box, box, plan  # noqa: F401
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import compare, planning, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, planning, registry, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Reading
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 
@@ -180,3 +181,28 @@ def test_changes_survive_their_travel() -> None:
 def test_results_never_show_a_secret() -> None:
     line = planning.outcome(("accounts", "ops", "password"), "changed", "Secret-1")
     assert line["wanted"] == "set" and "Secret-1" not in repr(line)
+
+
+# -- undo --------------------------------------------------------------------------------------------------------------
+def moving(monkeypatch: pytest.MonkeyPatch, **row: Any) -> None:
+    """Let the name of the fake device have a row with these fields."""
+    driver = registry.DRIVERS["fake"]
+    rows = tuple(dataclasses.replace(b, **row) if b.key == ("identity", "name") else b for b in driver.bindings)
+    monkeypatch.setattr(driver, "bindings", rows)
+
+
+def test_what_moves_along_is_kept_for_the_undo(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    moving(monkeypatch, moves=(("identity", "hostname"), ("identity", "location")))
+    result = plan({"identity": {"name": "x"}})
+    kept = {change["key"]: change["old"]["value"] for change in result["moved_along"]}
+    assert kept == {"identity.hostname": "cam"}, "only what the device holds"
+    both = plan({"identity": {"name": "x", "hostname": "y"}})
+    assert both["moved_along"] == [] and set(changed(both)) == {"identity.name", "identity.hostname"}
+    assert plan({"identity": {"hostname": "y"}})["moved_along"] == []
+
+
+def test_whether_it_can_come_back_may_depend_on_what_was_there(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    moving(monkeypatch, restorable=lambda tree: tree["hostname"] == "cam" or "never again")
+    assert [change["restorable"] for change in plan({"identity": {"name": "x"}})["changes"]] == [True]
+    box.trees["names"]["hostname"] = "other"
+    assert [change["restorable"] for change in plan({"identity": {"name": "x"}})["changes"]] == ["never again"]

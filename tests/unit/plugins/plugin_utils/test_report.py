@@ -245,6 +245,33 @@ def test_where_a_person_could_not_be_removed_is_told_with_the_reason(tmp_path, j
     assert "Read: nothing" not in shown
 
 
+@pytest.mark.parametrize(("job", "writes", "told"), [("harden", 3, True), ("undo", 1, True), ("harden", 0, False),
+                                                    ("drift", 0, False)])  # fmt: skip
+def test_a_run_that_changed_something_says_how_to_take_it_back(tmp_path, job, writes, told):
+    written = report.write_run(run_folder(tmp_path, [device(writes=writes)], job))
+    page = Path(written["report"]).read_text(encoding="utf-8")
+    for text in (written["console"], page):
+        assert ("ansible-playbook undo.yml -e run=r1" in text) is told
+
+
+def test_a_rotation_says_what_is_done_open_and_not_tried(tmp_path):
+    login = drift.finding("recorder_login", 'accounts."nvr".password', None, None, "high",
+                          recorder="nvr-1", camera="cam-2", item="nvr")  # fmt: skip
+    devices = [
+        device("cam-1", outcomes=[outcome('accounts."a".password', "changed")]),
+        device("cam-2", outcomes=[outcome('accounts."a".password', "changed")], findings=[login]),
+        device("cam-3", error=ERROR),
+        device("cam-4", outcomes=[outcome('accounts."a".password', "failed")]),
+        device("cam-5", error={**ERROR, "code": "stopped"}),
+        device("cam-6", error={**ERROR, "code": "on_hold"}),
+    ]
+    shown = report.write_run(run_folder(tmp_path, devices, "rotate"))["console"]
+    assert "2 devices done · 2 open: cam-3, cam-4 · 2 not tried: cam-5, cam-6" in shown
+    assert "run the same command again" in shown and "nvr-1 needs the new password of cam-2 (nvr)" in shown
+    clean = report.write_run(run_folder(tmp_path / "2", devices[:1], "rotate", language="ja"))["console"]
+    assert "完了 1台" in clean and "未完了" not in clean and "もう一度" not in clean
+
+
 def test_many_good_devices_are_one_line(tmp_path):
     devices = [device(f"cam-{n:03}") for n in range(50)] + [device("router", findings=[NEW_ADMIN])]
     shown = report.write_run(run_folder(tmp_path, devices))["console"]

@@ -102,3 +102,13 @@ def test_an_interrupt_waits_for_the_end_of_what_must_not_be_interrupted() -> Non
     assert done == ["to its end"]
     with pytest.raises(KeyboardInterrupt):  # as before
         os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [("20260102T030405Z-77", "20260102T030405Z-77"), ("harden-20260102T030405Z-77", "20260102T030405Z-77"),
+     (" rotate_passwords-20260102T030405Z-77/ ", "20260102T030405Z-77"), ("", ""), ("latest", "latest"),
+     ("../20260102T030405Z-77", "../20260102T030405Z-77"), ("harden-20260102T030405Z", "harden-20260102T030405Z")],
+)  # fmt: skip
+def test_a_run_is_known_by_its_folder_too(text: str, known: str) -> None:
+    assert run.id_of(text) == known

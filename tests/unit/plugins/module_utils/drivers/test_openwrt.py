@@ -102,7 +102,7 @@ def test_a_whole_router_is_read_in_one_request_after_the_login():
     trees = DRIVER.fetch(ctx, [d.name for d in DRIVER.documents if d.fetch])
     assert ctx.transport.requests == before + 1
     readings = {key: reading.value for key, reading in decode(DRIVER, ctx, trees).items()}
-    assert readings["identity", "hostname"] == "openwrt"
+    assert readings["identity", "hostname"] == "OpenWrt"
     assert readings["facts", "firmware"] == "24.10.4 r28959-29397011cc"
     assert readings["accounts", "root", "role"] == "administrator"
     assert readings["network", "wan_address"] == ["203.0.113.10/24"]

@@ -56,6 +56,7 @@ CASES = [
     ("services.upnp.enabled", False), ("nat.upnp", True), ("services.telnet.enabled", False),
     ("services.ftp.enabled", False), ("tls.https_only", True), ("tls.https_only", False),
     ("time.sync", "manual"), ("time.servers", ["ntp.nict.jp", "192.168.1.10"]), ("time.servers", []),
+    ("time.servers_from_provider", False), ("time.servers_from_provider", True),
     ("time.serve", True), ("time.zone", "JST-9"), ("time.zone", "CET-1CEST,M3.5.0,M10.5.0/3"),
     ("log.local", True), ("log.remote", ["192.168.1.10"]), ("log.remote", ["tcp://192.168.1.10:1514"]),
     ("log.remote", ["[fd00::1]:1514"]), ("log.remote", []), ("ddns.enabled", False),
