@@ -101,10 +101,13 @@ class Ledger:
         with self._changing() as ledger:
             ledger["wrong"] = [{n: v for n, v in w.items() if n != "until"} for w in self._recent(ledger)]
             for line in refused:
+                if line.get("locked"):
+                    # It refuses right logins too, so this one is not marked; its count begins anew after that time.
+                    ledger["locked_until"] = time.time() + (line.get("seconds") or self._seconds(ledger))
+                    ledger["wrong"] = []
+                    continue
                 password = passwords.get((line["username"], line["label"]))
                 self._add(ledger, "" if password is None else self._mark(ledger, line["username"], password))
-                if line.get("locked"):
-                    ledger["locked_until"] = time.time() + (line.get("seconds") or self._seconds(ledger))
             if not accepted:
                 return
             ledger.pop("locked_until", None)

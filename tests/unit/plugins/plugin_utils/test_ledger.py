@@ -124,6 +124,16 @@ class TestChoosing:
 
 
 class TestLocked:
+    def test_a_lock_that_is_over_begins_the_count_anew(self, ledger: Ledger, clock: Clock) -> None:
+        """It refused the right login as well, so that one is no wrong login (H21)."""
+        ledger.note([tried(PENDING, NO)], KNOWN)
+        ledger.note([tried(CURRENT, NO, locked=True, seconds=90)], KNOWN)
+        clock.now += 91
+        ledger.check_locked()
+        assert ledger.choose(BOTH, "current", False) == BOTH
+        ledger.note([tried(CURRENT, NO)], KNOWN)
+        assert labels(ledger.choose(BOTH, "", False)) == ["pending"], "a refusal by an open device counts"
+
     def test_a_locked_device_is_left_alone_until_its_time_is_over(self, ledger: Ledger, clock: Clock) -> None:
         ledger.check_locked()
         ledger.note([tried(CURRENT, NO, locked=True, seconds=90)], KNOWN)
