@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import copy
 import datetime
-import getpass
 import json
 import os
 import re
@@ -121,8 +120,8 @@ class ActionModule(ActionBase):
         if name == "device_settings":
             return work.harden()
         if name == "device_hold":
-            by = self._option("by", "nwcs_by") or getpass.getuser()
-            return work.set_hold(self._option("reason", "nwcs_hold"), self._option("release", "nwcs_release"), by)
+            reason, release = self._option("reason", "nwcs_hold"), self._option("release", "nwcs_release")
+            return work.set_hold(reason, release, self._option("by", "nwcs_by"))
         if name == "device_passwords":
             for limit, default in ROTATION_LIMITS.items():
                 if f"nwcs_{limit}" not in self._vars:

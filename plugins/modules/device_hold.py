@@ -24,7 +24,8 @@ options:
     type: str
   by:
     description:
-      - Who says so. The default is the variable C(nwcs_by), else the user who runs the playbook.
+      - The person who says so; asked for, whatever user name the job runs under.
+      - The default is the variable C(nwcs_by).
     type: str
 extends_documentation_fragment:
   - nwcs.hardening.device
