@@ -308,7 +308,7 @@ def test_an_own_account_that_could_not_be_made_leaves_the_first_one_as_the_way_i
 
 
 @pytest.mark.parametrize(("login", "sent"), [("current", False), ("bootstrap", True)])
-def test_a_built_in_account_gets_a_new_password_once_and_again_after_a_reset(site: Site, login: str, sent: bool) -> None:
+def test_a_built_in_account_gets_a_new_password_once_and_after_a_reset(site: Site, login: str, sent: bool) -> None:
     key = 'accounts."service".password'
     need = {"needs": [{"name": "accounts.service", "generate": True}]}
     done = applied({key: "changed"}, proved=["accounts.service"], sent=["accounts.service"])
