@@ -76,10 +76,9 @@ class Site:
         self.runs.append(run.RUN)
         vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD))])
         kind = controller.DeviceRun if job in _READING else changing.ChangeRun
-        work: Any = None
         try:
-            listen = (lambda name: work.on_event(name)) if kind is changing.ChangeRun else None  # noqa: PLW0108
-            work = kind(self.describe(**variables), lambda asked: jobs.run(asked, listen), vault, job, check)
+            send = self._send if kind is changing.ChangeRun else jobs.run
+            work = kind(self.describe(**variables), send, vault, job, check)
             if hook is not None:
                 work.hook = hook
             self.work = work
@@ -88,6 +87,9 @@ class Site:
             run.RUN = kept
         self.told.append(json.dumps(done))
         return done
+
+    def _send(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return jobs.run(asked, self.work.on_event)
 
     def exit_code(self, done: dict[str, Any], job: str) -> int:
         return result.exit_code([done], job)

@@ -227,7 +227,7 @@ def test_harden_changed_something_everywhere_it_can(told: SimpleNamespace) -> No
     changed = {host for host, _key in touched(told)}
     assert changed == {device.name for device in told.lab.devices} - {"cam-lying", "router-bare"}
     assert ("router-open", "nat.wan_admin") in touched(told) and ("cam-entrance", "ddns.enabled") in touched(told)
-    assert [sum(d["writes"] > 0 for d in run.result["devices"]) for run in told.hardened_runs] [1:] == [2, 2]
+    assert [sum(d["writes"] > 0 for d in run.result["devices"]) for run in told.hardened_runs][1:] == [2, 2]
 
 
 def test_every_restorable_key_is_back_at_its_factory_value(told: SimpleNamespace) -> None:
@@ -342,4 +342,3 @@ def test_the_first_report_says_how_to_take_it_back(told: SimpleNamespace) -> Non
     for text in (run.out, page):
         assert f"undo.yml -e run={run.result['run_id']}" in text
     assert "undo.yml -e run=" not in told.checked.out
-

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The families are imported here, before threads need them at the same time.
-# pylint: disable=unused-import
+# The yielded bench is closed where its generator ends.
+# pylint: disable=unused-import,contextmanager-generator-missing-cleanup
 """Devices that come and go in one lab, and runs in processes of their own that are watched from here."""
 
 from __future__ import annotations

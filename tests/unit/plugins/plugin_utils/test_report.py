@@ -245,8 +245,9 @@ def test_where_a_person_could_not_be_removed_is_told_with_the_reason(tmp_path, j
     assert "Read: nothing" not in shown
 
 
-@pytest.mark.parametrize(("job", "writes", "told"), [("harden", 3, True), ("undo", 1, True), ("harden", 0, False),
-                                                    ("drift", 0, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("job", "writes", "told"), [("harden", 3, True), ("undo", 1, True), ("harden", 0, False), ("drift", 0, False)]
+)
 def test_a_run_that_changed_something_says_how_to_take_it_back(tmp_path, job, writes, told):
     written = report.write_run(run_folder(tmp_path, [device(writes=writes)], job))
     page = Path(written["report"]).read_text(encoding="utf-8")
