@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.passwords import WEAKNESSES
 
 LANGUAGES = ("en", "ja")
 
@@ -95,6 +96,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "証明書{new}を保証するものがないため、最初に見た値で固定しました"),
     "finding.weak_password": (
         "the password of {item} is weak: {why}", "{item}のパスワードは弱いものです:{why}"),
+    "weak.short": (WEAKNESSES["short"], "最低文字数に足りません"),
+    "weak.factory": (WEAKNESSES["factory"], "機器の出荷時のパスワードです"),
+    "weak.common": (WEAKNESSES["common"], "ありふれた語に文字を足しただけです"),
+    "weak.name": (WEAKNESSES["name"], "アカウント名・機種名・メーカー名を含みます"),
+    "weak.sequence": (WEAKNESSES["sequence"], "繰り返しや連続した並びです"),
+    "weak.one_kind": (WEAKNESSES["one_kind"], "一種類の文字だけにしては短すぎます"),
     "finding.password_reused": (
         "the password of {item} is also in use by {others}", "{item}のパスワードは{others}でも使われています"),
     "finding.recorder_login": (
@@ -405,6 +412,10 @@ def sentence(finding: Mapping[str, Any], language: str = "en") -> str:
         args["state"] = word("state", finding["args"].get("state", "missing"), language)
         why = finding["args"].get("why")
         args["why"] = f": {safe(why, _LIMIT)}" if why else ""
+    if kind == "weak_password":
+        known = {sentence: name for name, sentence in WEAKNESSES.items()}
+        why = finding["args"].get("why", "")
+        args["why"] = text(f"weak.{known[why]}", language) if why in known else args.get("why", "")
     if kind == "not_reached":
         args["message"] = safe(finding["args"].get("message", ""), _LIMIT)
     if "document" in args:

@@ -15,7 +15,7 @@ from nwcs_snapshots import HOSTILE
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import errors
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import STATES
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import console, drift, messages, result
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import console, drift, messages, passwords, result
 
 PLUGINS = Path(messages.__file__).resolve().parent
 
@@ -175,3 +175,13 @@ def test_local_time(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize("why", passwords.WEAKNESSES)
+def test_why_a_password_is_weak_is_told_in_both_languages(why: str) -> None:
+    told = drift.finding("weak_password", 'accounts."a".password', None, None, "critical", item="a",
+                         why=passwords.WEAKNESSES[why])  # fmt: skip
+    english, japanese = messages.sentence(told), messages.sentence(told, "ja")
+    assert english.endswith(f"is weak: {passwords.WEAKNESSES[why]}")
+    assert "のパスワードは弱いものです" in japanese and japanese.isascii() is False
+    assert not any(word in japanese for word in passwords.WEAKNESSES[why].split() if len(word) > 2)
