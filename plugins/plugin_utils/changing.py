@@ -152,7 +152,8 @@ class ChangeRun(NewPasswords):
                 work()
             else:
                 hold.check(self.documents, self.device.name, what)
-                with self._turn(), self._lease(what), contextlib.ExitStack() as self.shield:
+                # Outermost: a signal that had to wait ends the process, so first the device is given back.
+                with contextlib.ExitStack() as self.shield, self._turn(), self._lease(what):
                     work()
         except NwcsError as error:
             self._fail(error)

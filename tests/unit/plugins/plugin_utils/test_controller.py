@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,31 @@ def test_a_password_whose_fate_is_unknown_stays_pending_and_is_tried_first(site:
     labels = [entry["label"] for entry in site.asked[-1]["spec"]["credentials"]]
     assert labels == ["pending", "bootstrap"]
     assert site.store().value("accounts.admin") == pending  # the login with it worked, so it is in force
+
+
+def test_a_signal_that_had_to_wait_finds_the_device_given_back(site: Site) -> None:
+    """It ends the process: a lease left behind would keep every other host away."""
+    leases: dict[str, list[Any]] = {}
+
+    def look(when: str) -> None:
+        leases[when] = open_documents(str(site.folder / "secrets"), "default", VAULT).names("leases")
+
+    def hook(name: str) -> None:
+        if name == "apply:before":
+            look(name)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert "signal" not in leases, "it waits"
+
+    kept = signal.signal(signal.SIGTERM, lambda _number, _frame: look("signal"))
+    try:
+        plan = planned(change(OWN, "managed", 1), **NEED)
+        work = site.run(plan, applied({OWN: "changed"}, proved=["accounts.admin"], sent=["accounts.admin"]))
+        work.hook = hook
+        work.harden()
+    finally:
+        signal.signal(signal.SIGTERM, kept)
+    assert leases == {"apply:before": [("leases", "cam")], "signal": []}
+    assert site.store().value("accounts.admin", "pending") is None, "the change came to its proof"
 
 
 def test_a_job_that_dies_leaves_the_pending_password(site: Site) -> None:
