@@ -30,7 +30,7 @@ import pytest
 from fault_bench import Bench, accepts, bench, settled
 from fault_cases import CONSTANTS, GOOD, MOST_WRONG_LOGINS, Case, Play
 from fault_worker import vault
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -38,7 +38,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from ansible_collections.nwcs.hardening.lab.openwrt import crypt
@@ -60,8 +59,9 @@ DESIGNS: dict[str, dict[str, Any]] = {
     },
     "openwrt": {"accounts": {"watch": {"role": "viewer"}}, "identity": {"hostname": "router"}},
 }
+ANYWHERE = st.sampled_from([number / 60 for number in range(60)])
 SETTINGS = settings(
-    derandomize=True, deadline=None, database=None, max_examples=5 * MORE, stateful_step_count=20,
+    derandomize=True, deadline=None, database=None, max_examples=6 * MORE, stateful_step_count=16,
     suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False,
 )  # fmt: skip
 
@@ -104,17 +104,16 @@ class Sequence(RuleBasedStateMachine):
         self.stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.runs = 0
         self.kept: Any = None  # what the device held before somebody else changed our password
-        self.held = False
         self.since = 0  # lines of the device's log that are older than the lock time
-        self.cut = False
+        self.rotations = 1
         self.passed: list[str] = []  # boundaries of the last run that was not killed
 
     def teardown(self) -> None:
         self.stack.close()
 
-    @initialize()
-    def plug(self) -> None:
-        """A fresh device, with a factory password that the inventory knows."""
+    @initialize(where=st.one_of(st.none(), ANYWHERE))
+    def plug(self, where: float | None) -> None:
+        """A fresh device, with a factory password that the inventory knows; its first run may be killed."""
         overrides = sites.overrides(self.character, "commission")
         if self.family == "onvif":
             overrides |= LOCKING
@@ -123,7 +122,10 @@ class Sequence(RuleBasedStateMachine):
         self.device.boot_seconds = 0.05
         self.play.start(self.device)
         self.play.variables |= {"nwcs_design": DESIGNS[self.family], "nwcs_profiles": []}
-        self.harden()
+        if where is None:
+            self.harden()
+        else:
+            self.killed("harden", where)
 
     # -- looking -------------------------------------------------------------------------------------------------------
     @property
@@ -196,52 +198,74 @@ class Sequence(RuleBasedStateMachine):
             assert entry["pending"] is None, "a finished rotation leaves a pending password"
 
     def change(self, job: str, **arguments: Any) -> dict[str, Any]:
-        known_wrong = len(self.wrong())
-        cut, self.cut = self.cut, False
+        known_wrong, boots = len(self.wrong()), self.device.boots
         answer = self.run(job, **arguments)
-        cut = cut and self.struck()
-        return self.ended(job, known_wrong, answer, cut)
-
-    def struck(self) -> bool:
-        """Did the power fail during the last run? A cut that was not reached is forgotten."""
-        return self.device.boots > self.boots
+        return self.ended(job, known_wrong, answer, self.device.boots > boots)
 
     # -- what is done --------------------------------------------------------------------------------------------------
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: self.kept is not None)  # else: finish
     @rule()
     def harden(self) -> None:
-        self.boots = self.device.boots
         self.change("harden")
 
-    @precondition(lambda self: not self.held)
-    @rule(rotation=st.sampled_from(("", "", "one", "two")))
-    def rotate(self, rotation: str) -> None:
-        self.boots = self.device.boots
-        before = self.entry().get("current") or {}
-        result = self.change("rotate", rotation=rotation)
-        if rotation and before.get("why") == f"rotate {rotation}" and result["error"] is None:
+    @rule()
+    def rotate(self) -> None:
+        self.change("rotate")
+
+    @rule()
+    def rotate_once(self) -> None:
+        """A named rotation: done once, however often it is run."""
+        done, before = self.is_rotated(), self.entry().get("current")
+        result = self.change("rotate", rotation=f"rotation {self.rotations}")
+        if done and result["error"] is None:
             assert result["writes"] == 0 and self.entry()["current"] == before, "a finished rotation was done again"
 
-    @precondition(lambda self: not self.held)
-    @rule(job=st.sampled_from(("rotate", "rotate", "harden")), rotation=st.sampled_from(("", "one")),
-          where=st.integers(0, 99))  # fmt: skip
-    def killed(self, job: str, rotation: str, where: int) -> None:
+    def is_rotated(self) -> bool:
+        """Has the rotation of this name been done, as far as the store knows?"""
+        return (self.entry().get("current") or {}).get("why") == f"rotate rotation {self.rotations}"
+
+    @rule(where=ANYWHERE)
+    def rotate_is_killed(self, where: float) -> None:
+        self.killed("rotate", where, rotation="")
+
+    @precondition(lambda self: self.kept is None)
+    @rule(where=ANYWHERE)
+    def a_named_rotation_is_killed(self, where: float) -> None:
+        if self.is_rotated():
+            self.rotations += 1
+        self.killed("rotate", where, rotation=f"rotation {self.rotations}")
+
+    @precondition(lambda self: self.kept is None)
+    @rule(where=ANYWHERE)
+    def harden_is_killed(self, where: float) -> None:
+        """With much to do: what the design asks for was taken back."""
+        known = undo_sets.runs(self.documents(), sites.NAME)
+        if known:
+            self.change("undo", run_id=known[-1], weaker=True)
+        self.killed("harden", where)
+
+    @precondition(lambda self: self.kept is None)
+    @rule(where=ANYWHERE, again=ANYWHERE)
+    def two_runs_are_killed(self, where: float, again: float) -> None:
+        self.killed("rotate", where, rotation="")
+        self.killed("rotate", again, rotation="")
+
+    def killed(self, job: str, where: float, **arguments: Any) -> None:
         """SIGKILL at one of the boundaries of an undisturbed run; not every run comes by there."""
         boundaries = UNDISTURBED[self.character].boundaries[job]
         known_wrong = len(self.wrong())
-        kill = boundaries[where * len(boundaries) // 100]
-        answer = self.run(job, kill, **({"rotation": rotation} if job == "rotate" else {}))
+        kill = boundaries[int(where * len(boundaries))]
+        answer = self.run(job, kill, **arguments)
         if "result" in answer:
             self.ended(job, known_wrong, answer)
-        else:
-            assert self.documents().read(("leases", sites.NAME))[0] is not None, "the killed run had no lease"
-            assert self.kept is None or kill[0] == "planned", "it went on with a password that is not in force"
+            return
+        assert self.documents().read(("leases", sites.NAME))[0] is not None, "the killed run had no lease"
+        assert self.kept is None, "it went on with a password that is not in force"
 
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: self.kept is None)
     @rule(job=st.sampled_from(("rotate", "harden")), nth=st.integers(1, 6), when=st.sampled_from(("before", "after")))
     def power_cut(self, job: str, nth: int, when: str) -> None:
         """The device loses its power at a write, and is back at once."""
-        self.boots, self.cut = self.device.boots, True
         moment = {"nth": nth, "of": "writes", "when": when, "what": "power", "back_after": 0.1}
         self.place.act(self.device, lambda: self.device.cut_at(**moment))
         self.change(job)
@@ -274,34 +298,22 @@ class Sequence(RuleBasedStateMachine):
             before, user["Password"] = user["Password"], password or self.kept
         return before
 
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: self.kept is None)
     @rule(earlier=st.integers(0, 2))
     def undo(self, earlier: int) -> None:
         known = undo_sets.runs(self.documents(), sites.NAME)
         if known:
-            self.boots = self.device.boots
             self.change("undo", run_id=known[min(earlier, len(known) - 1)], weaker=True)
 
-    @precondition(lambda self: not self.held)
-    @rule()
-    def hold(self) -> None:
-        assert self.run("set_hold", reason="an incident", release="", by="Tester")["result"]["error"] is None
-        self.held = True
-
-    @precondition(lambda self: self.held)
     @rule(job=st.sampled_from(("harden", "rotate", "undo")))
-    def refused_while_held(self, job: str) -> None:
-        seen, files = len(self.device.log), self.kept_files()
-        known = undo_sets.runs(self.documents(), sites.NAME)
+    def on_hold(self, job: str) -> None:
+        """Held, refused, released."""
+        assert self.run("set_hold", reason="an incident", release="", by="Tester")["result"]["error"] is None
+        seen, files, known = len(self.device.log), self.kept_files(), undo_sets.runs(self.documents(), sites.NAME)
         result = self.run(job, **({"run_id": known[0], "weaker": True} if job == "undo" else {}))["result"]
         assert result["error"]["code"] == "on_hold", result["error"]
         assert len(self.device.log) == seen and self.kept_files() == files, "something was written while on hold"
-
-    @precondition(lambda self: self.held)
-    @rule()
-    def release(self) -> None:
         assert self.run("set_hold", reason="", release="it is over", by="Tester")["result"]["error"] is None
-        self.held = False
 
     @rule()
     def time_passes(self) -> None:
@@ -316,11 +328,10 @@ class Sequence(RuleBasedStateMachine):
             self.place.act(self.device, lambda: self.device.lockout.forget())
         self.since = len(self.device.log)
 
-    @precondition(lambda self: not self.held and self.kept is None)
+    @precondition(lambda self: self.kept is None)
     @rule()
     def finish(self) -> None:
         """The next run that nobody disturbs gets in and does all: at once, or when the lock time is over."""
-        self.boots = self.device.boots
         result = self.change("harden")
         if result["error"] is not None:
             self.time_passes()
@@ -363,7 +374,9 @@ class Sequence(RuleBasedStateMachine):
             documents.read(name)
         for name, entry in self.play.store().entries().items():
             values = [part["value"] for part in secret_store.parts_of(entry)]
-            assert len(entry["previous"]) <= secret_store.KEEP and len(set(values)) == len(values), name
+            shape = {part: bool(entry[part]) for part in ("pending", "current")}
+            assert len(entry["previous"]) <= secret_store.KEEP, name
+            assert len(set(values)) == len(values), (name, shape, [values.index(v) for v in values])
         assert self.play.leaks() == []
 
 
@@ -381,10 +394,10 @@ def look(machine: type[Sequence]) -> Undisturbed:
     """A first harden, a rotation, and a harden that finds all done."""
     looked = machine()
     try:
-        looked.plug()
+        looked.plug(None)
         boundaries = {"harden": numbered(looked.passed)}
         looked.time_passes()
-        looked.rotate("")
+        looked.rotate()
         boundaries["rotate"] = numbered(looked.passed)
         last = looked.change("harden")
         return Undisturbed(boundaries, {line["key"]: line["outcome"] for line in last["outcomes"]},
