@@ -88,7 +88,7 @@ class SecretStore:
             old = entry["pending"]
             same = bool(old) and old["value"] == password
             if old and not same and old.get("sent"):
-                entry["previous"] = [old, *entry["previous"]][:KEEP]
+                entry["previous"] = _with(old, entry["previous"])
             was_sent = same and bool(old.get("sent"))
             entry["pending"] = {"value": password, "at": now(), "why": why, "sent": sent or was_sent}
             if bits and name in bits:
@@ -152,7 +152,7 @@ class SecretStore:
                 entry = entries.get(name)
                 if entry and entry["pending"] and entry["pending"]["value"] == part["value"]:
                     if entry["pending"].get("sent"):  # one that never left would only push out those that did
-                        entry["previous"] = [entry["pending"], *entry["previous"]][:KEEP]
+                        entry["previous"] = _with(entry["pending"], entry["previous"])
                     entry["pending"] = None
                     changed = True
             return changed
@@ -209,6 +209,11 @@ class SecretStore:
         except StateError:
             pass
         self._entries, self._version = None, ""
+
+
+def _with(newest: dict[str, Any], older: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The older passwords with one more. One that the site gave again stands there once: it pushes no other out."""
+    return [newest, *(part for part in older if part["value"] != newest["value"])][:KEEP]
 
 
 def parts_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:

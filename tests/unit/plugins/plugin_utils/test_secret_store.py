@@ -48,6 +48,18 @@ class TestLife:
         assert again.value(NAME) == "First-Pass-1"
         assert again.value(NAME, "pending") is None
 
+    def test_a_password_that_is_given_again_pushes_no_older_one_out(self, store: SecretStore) -> None:
+        for number in range(KEEP):
+            store.prepare({NAME: f"Own-Pass-{number}"}, "rotate")
+            store.promote([NAME])
+        for _again in range(3):  # the site gives it, it is sent, and does not get into force
+            store.prepare({NAME: "Given-Pass-1"}, "harden")
+            store.drop_pending([NAME])
+        store.prepare({NAME: "Given-Pass-1"}, "harden")
+        store.prepare({NAME: "Own-Pass-9"}, "rotate")
+        previous = [part["value"] for part in store.entries()[NAME]["previous"]]
+        assert previous == ["Given-Pass-1", *(f"Own-Pass-{number}" for number in (3, 2, 1, 0))]
+
     def test_the_one_that_was_sent_last_is_tried_first(self, store: SecretStore, tmp_path: Path) -> None:
         assert store.candidates(NAME) == []
         store.prepare({NAME: "First-Pass-1"}, "harden")
