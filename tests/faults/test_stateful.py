@@ -51,6 +51,9 @@ FOREIGN = "Foreign-Password-6204"
 DAY = 86400.0
 OWN = {"onvif": "admin", "openwrt": "root"}
 LOCKING = {"lockout_attempts": MOST_WRONG_LOGINS + 1, "lockout_seconds": 600}
+# A router does not lock (rpcd): there each of the pending, the current and the first password may be tried once, beside
+# the deliberate wrong login.
+MOST_IN_A_ROW = {"onvif": MOST_WRONG_LOGINS, "openwrt": 4}
 DESIGNS: dict[str, dict[str, Any]] = {
     "onvif": {
         "accounts": {"nvr": {"role": "operator"}},
@@ -61,7 +64,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
 }
 ANYWHERE = st.sampled_from([number / 60 for number in range(60)])
 SETTINGS = settings(
-    derandomize=True, deadline=None, database=None, max_examples=6 * MORE, stateful_step_count=16,
+    derandomize=True, deadline=None, database=None, max_examples=4 * MORE, stateful_step_count=12,
     suppress_health_check=list(HealthCheck), report_multiple_bugs=False, print_blob=False,
 )  # fmt: skip
 
@@ -280,6 +283,15 @@ class Sequence(RuleBasedStateMachine):
     def somebody_changes_the_password(self) -> None:
         self.kept = self.set_password(FOREIGN)
 
+    @precondition(lambda self: self.kept is None)
+    @rule(where=ANYWHERE)
+    def somebody_changes_it_while_a_run_is_killed(self, where: float) -> None:
+        """None of the pending, the current and the first password gets in: they must not all be tried."""
+        self.killed("rotate", where, rotation="")
+        self.somebody_changes_the_password()
+        for _again in range(3):
+            self.harden()
+
     @precondition(lambda self: self.kept is not None)
     @rule()
     def the_password_is_set_back(self) -> None:
@@ -349,7 +361,8 @@ class Sequence(RuleBasedStateMachine):
         if not hasattr(self, "device"):
             return
         if self.kept is None:
-            assert self.play.lost_secrets() == []
+            lost = self.play.lost_secrets()
+            assert not lost, lost
             tried = [password for _label, password in self.play.store().candidates(f"accounts.{self.own}")]
             tried.append(self.play.variables["nwcs_password"])
             assert any(accepts(self.device, self.own, password) for password in tried), "nothing we would try gets in"
@@ -362,7 +375,7 @@ class Sequence(RuleBasedStateMachine):
         for line in self.log()[self.since :]:
             assert line.login != "locked", "locked out by us"
             in_a_row = 0 if line.login == "ok" else in_a_row + (line.login == "refused")
-            assert in_a_row <= MOST_WRONG_LOGINS, f"{in_a_row} wrong logins in a row"
+            assert in_a_row <= MOST_IN_A_ROW[self.family], f"{in_a_row} wrong logins in a row"
         assert self.device.locked() == {}
 
     @invariant()
@@ -422,3 +435,47 @@ class TestCamera(CameraSequence.TestCase):  # type: ignore[name-defined, misc]
 
 class TestRouter(RouterSequence.TestCase):  # type: ignore[name-defined, misc]
     settings = SETTINGS
+
+
+# -- the judgement itself: broken on purpose, the toolkit must be found out --------------------------------------------
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    # New passwords are kept in memory only.
+    "forget": ({"sabotage": "forget"}, "is known to nobody"),
+    # Three wrong logins before the right one.
+    "guess": ({"sabotage": "guess"}, "login_refused"),
+    "no budget": ({"broken": {"plugin_utils.ledger.MOST_UNKNOWN": 50}}, "wrong logins in a row|locked out"),
+    "no memory": ({"broken": {"plugin_utils.ledger.LOCK_SECONDS": 0.001}}, "wrong logins in a row|locked out"),
+}
+
+
+def worst(machine: type[Sequence]) -> None:
+    """A run is killed when its password was sent, and when it was stored; then somebody changes it."""
+    played = machine()
+    try:
+        played.plug(None)
+        for name in ("send:accounts.admin", "store:users:after"):
+            boundaries = UNDISTURBED[machine.character].boundaries["rotate"]
+            played.time_passes()
+            played.killed("rotate", boundaries.index((name, 1)) / len(boundaries) + 1e-6, rotation="")
+            played.some_known_password_gets_in()
+            played.it_was_not_locked()
+        played.time_passes()
+        played.somebody_changes_it_while_a_run_is_killed(boundaries.index((name, 1)) / len(boundaries) + 1e-6)
+        played.it_was_not_locked()
+        played.the_password_is_set_back()
+        played.finish()
+        played.it_was_not_locked()
+        played.the_store_is_whole_and_shows_nothing()
+    finally:
+        played.teardown()
+
+
+def test_the_worst_sequence_keeps_the_way_in() -> None:
+    worst(CameraSequence)
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_toolkit_that_is_broken_is_found_out(how: str) -> None:
+    what, found = BROKEN[how]
+    with pytest.raises(AssertionError, match=found):
+        worst(type("Broken", (CameraSequence,), what))
