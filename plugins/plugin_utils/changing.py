@@ -66,9 +66,22 @@ class ChangeRun(NewPasswords):
             sheet = self._sheet()
             if sheet and sheet["recorded"] is None:
                 spec["origin"] = sheet["factory"]["origin"]  # an interrupted build-out is still one
-            self._change(spec, inventory.wanted(self.device), self.state.memory().get("keys") or {})
+            wanted = inventory.wanted(self.device)
+            for name in self._unproven(wanted):
+                wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "interrupted")
+            self._change(spec, wanted, self.state.memory().get("keys") or {})
 
         return self._guarded("harden", work)
+
+    def _unproven(self, wanted: Mapping[Any, Want]) -> list[str]:
+        """Declared accounts with a password that was sent and never proven: a run was cut off. It is set once more.
+
+        Not our own account: which of its passwords is in force shows at the login.
+        """
+        sent = [name for name, entry in self.store.entries().items() if (entry["pending"] or {}).get("sent")]
+        accounts = [name.partition(".")[2] for name in sent if name.startswith("accounts.")]
+        roles = {name: wanted.get(("accounts", name, "role")) for name in accounts if name != self.device.own_account}
+        return [name for name, role in roles.items() if role is not None and role.value is not ABSENT]
 
     def rotate(
         self, accounts: list[str] | None = None, revoke: str = "", suspicion: bool = False, rotation: str = ""
