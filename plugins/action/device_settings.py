@@ -36,6 +36,9 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
 TEXT_FIELDS = ("message", "advice", "why", "proof")
 # Limits of a rotation where the site sets none: few gaps in recordings, and an end when something is wrong.
 ROTATION_LIMITS = {"stop_after": 5, "per_recorder": 2}
+# The job that a module is, where no playbook says it.
+JOBS = {"device_info": "info", "device_settings": "harden", "parameter_sheet": "record", "device_passwords": "rotate",
+        "device_undo": "undo", "device_hold": "hold"}  # fmt: skip
 OPTIONS: dict[str, dict[str, Any]] = {
     "device_info": {},
     "device_settings": {"settings": {"type": "dict"}},
@@ -74,7 +77,7 @@ class ActionModule(ActionBase):
             raise AnsibleError(str(error)) from None
 
     def _named(self, name: str) -> dict[str, Any]:
-        self._job = str(self._get("nwcs_job", None) or name)
+        self._job = str(self._get("nwcs_job", None) or JOBS.get(name, name))
         if name == "run_report":
             return self._report()
         if "gateways" in (self._vars.get("group_names") or ()):

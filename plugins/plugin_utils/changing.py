@@ -48,6 +48,14 @@ BEFORE_HARDEN = "before-harden"  # name of the snapshot that recorders leave bef
 REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")
 
 
+# Outcomes that count for the stop rule. A rotation asks for one thing only.
+FAILURES = {
+    "harden": ("failed", "undone"),
+    "undo": ("failed", "undone"),
+    "rotate": ("failed", "undone", "refused", "unsupported", "read_only", "guarded", "not_checked"),
+}
+
+
 class ChangeRun(NewPasswords):
     """A DeviceRun that may write. `run_folder`: where the devices of this run leave their marks (campaign.py)."""
 
@@ -88,18 +96,18 @@ class ChangeRun(NewPasswords):
     ) -> dict[str, Any]:
         """New passwords, or one person gone.
 
-        accounts   names; default: our own account
+        accounts   names; default: our own account, on a device without it the one by which we come in
         revoke     name of a person whose account goes everywhere, or gets a password that nobody has
         suspicion  every account of the device gets a new password, whoever knew the old ones
         rotation   a name: a device that has finished this rotation is left alone, so that it can be run again
         """
 
         def work() -> None:
-            spec = {**self._spec(self._sheet()), "rotation": True}
+            spec = {**self._spec(self._sheet()), "rotation": "named" if accounts or revoke else "own"}
             wanted: dict[tuple[str, ...], Want] = {}
             if revoke:
                 wanted[("accounts", revoke, "role")] = Want(ABSENT, "strict", REVOKED)
-            for name in accounts or ([] if revoke else [self.device.own_account]):
+            for name in accounts or ():
                 wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "rotation")
             if suspicion:
                 wanted[("accounts", "*", "password")] = Want(MANAGED, "strict", "suspicion")
@@ -160,6 +168,7 @@ class ChangeRun(NewPasswords):
 
     # -- what must be so before anything is sent -----------------------------------------------------------------------
     def _guarded(self, what: str, work: Callable[[], None]) -> dict[str, Any]:
+        self.job = what  # also where a playbook of somebody else calls a module without saying which job it is
         try:
             if self.check:
                 work()
@@ -184,10 +193,10 @@ class ChangeRun(NewPasswords):
             campaign.check_stop(self.run_folder, self.device.name, options.get("stop_after") or 0)
             try:
                 yield
-            except NwcsError:
+            except Exception:  # a fault of ours as well: it will not be the last of its kind
                 campaign.note_failure(self.run_folder, self.device.name)
                 raise
-            if any(line["outcome"] in ("failed", "undone") for line in self.result["outcomes"]):
+            if any(line["outcome"] in FAILURES.get(self.job, ()) for line in self.result["outcomes"]):
                 campaign.note_failure(self.run_folder, self.device.name)
 
     @contextlib.contextmanager
@@ -238,6 +247,7 @@ class ChangeRun(NewPasswords):
             self.store.promote([secret_name(planned["credential"]["username"])])  # an interrupted change is in force
             self._remember_login("current")
             self.hook("promoted-late")
+            self._tell_recorders({}, [secret_name(planned["credential"]["username"])])
         self._leave_out(planned, outcomes)
         if self.check:
             outcomes.update({line["key"]: line for line in planned["preview"]})
@@ -254,15 +264,16 @@ class ChangeRun(NewPasswords):
             sheet = sheets.first_contact(planned["snapshot"], self.device.site, self.device.simulated, self.job)
             self._save(sheet)  # the factory state is kept before anything is changed
             self.hook("first-contact")
-        applied = self._apply(spec, planned)
+        applied, keep = self._apply(spec, planned)
         outcomes.update(applied["outcomes"])
-        self._outcomes(outcomes)
+        self._outcomes(outcomes)  # the device is changed: that is told, whatever comes of our own files
+        self._tell_recorders(outcomes, applied["sent"])
+        keep()
         self._remember(planned, applied, memory)
         self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
         if applied.get("clear_text"):
             note = "The new password travelled over plain HTTP: the device offers no proven HTTPS."
             self.result["notes"].append(note)
-        self._tell_recorders(outcomes)
         if applied["snapshot"] is not None:
             self.result["way"] = applied["way"]
             self._pin(applied["snapshot"])
@@ -271,13 +282,17 @@ class ChangeRun(NewPasswords):
         if applied["error"]:
             raise error_of(applied["error"])
 
-    def _apply(self, spec: dict[str, Any], planned: dict[str, Any]) -> dict[str, Any]:
-        """Secrets first into the store, then to the device; promoted when proven (H43)."""
+    def _apply(
+        self, spec: dict[str, Any], planned: dict[str, Any]
+    ) -> tuple[dict[str, Any], Callable[[], None]]:  # fmt: skip
+        """Secrets first into the store, then to the device. The second of the result promotes what was proven (H43)."""
         self.shield.enter_context(run.uninterrupted())
         if (refusal := self.documents.refuses()) is not None:
             # Without a store there is neither an undo set nor a way back to a new password.
             raise StateError(f"{self.device.name}: {refusal.message}", refusal.advice)
         new, bits = self._new_secrets(planned)
+        for name, password in new.items():  # an index that cannot be trusted is told before anything is sent
+            self.reuse.others(password, self.device.name, name.partition(".")[2])
         self.hook("prepare:before")
         why = f"{self.job} {self.rotation or run.RUN}"
         # On a gateway nobody can say when a password leaves: it counts as sent from the start.
@@ -297,21 +312,25 @@ class ChangeRun(NewPasswords):
         self.hook("apply:after")
         if not self.device.options.get("local") and any(line.get("deliberate") for line in applied.get("logins") or ()):
             self.ledger.note_test()  # on a gateway it can only be written down afterwards
-        self.store.promote(applied["proved"])
-        self.hook("promoted")
-        for name in applied["proved"]:
-            self._note_bits(applied, name, bits)
-            self.reuse.claim(self.device.name, name.partition(".")[2], self.store.value(name) or "")
-        if applied["error"] is None:
-            self.store.drop_pending([n for n in new if n not in applied["sent"] and n not in applied["proved"]])
-            label = applied["login"].get("label") or ""
-            self.login = "current" if label == "pending" else label
-            self._remember_login(self.login)
-        undo_sets.finish(self.documents, undo_set, applied["outcomes"])
         self.result["requests"] += applied["requests"]
         self.result["writes"] += applied["writes"]
-        self.result["notes"] += self.store.notes
-        return applied
+
+        def keep() -> None:
+            self.store.promote(applied["proved"])
+            self.hook("promoted")
+            for name in applied["proved"]:
+                self._note_bits(applied, name, bits)
+            if applied["error"] is None:
+                self.store.drop_pending([n for n in new if n not in applied["sent"] and n not in applied["proved"]])
+                label = applied["login"].get("label") or ""
+                self.login = "current" if label == "pending" else label
+                self._remember_login(self.login)
+            undo_sets.finish(self.documents, undo_set, applied["outcomes"])
+            self.result["notes"] += self.store.notes
+            for name in applied["proved"]:
+                self.reuse.claim(self.device.name, name.partition(".")[2], self.store.value(name) or "")
+
+        return applied, keep
 
     def on_event(self, name: str) -> None:
         """A boundary inside the engine (jobs.run): before a secret leaves, the store says that it may be in force."""
@@ -324,7 +343,12 @@ class ChangeRun(NewPasswords):
     # -- what is kept --------------------------------------------------------------------------------------------------
     def _undo_set(self, planned: Mapping[str, Any]) -> undo_sets.UndoSet:
         snapshot = planned["snapshot"]
-        entries = [undo_sets.entry_of(change, change.get("restorable", True)) for change in planned["changes"]]
+        # What the design of this run wanted otherwise stays so, whatever the design of the day of its undo says.
+        weaker = self.job == "harden"
+        entries = [
+            undo_sets.entry_of(change, change.get("restorable", True), weaker and bool(change["old"]))
+            for change in planned["changes"]
+        ]
         for change in planned.get("moved_along") or ():  # nobody asked for it, so nobody but a person lets it come back
             entries.append(undo_sets.entry_of(change, change["restorable"], weaker=True))
         at = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -107,6 +107,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.recorder_login": (
         "the recorder {recorder} must be given the new password of {item} for {camera}, by hand, if it uses it",
         "レコーダー{recorder}が{item}でログインしている場合は、{camera}の新しいパスワードを手作業で登録してください"),
+    "finding.recorder_login_gone": (
+        "the account {item} of {camera} is gone: the recorder {recorder} needs another login, if it used it",
+        "{camera}の{item}はなくなりました。レコーダー{recorder}が使っていた場合は、別のログインを登録してください"),
     "finding.clock_wrong": (
         "the clock is wrong by {skew} seconds (allowed: {limit})", "時計が{skew}秒ずれています(許容{limit}秒)"),
     "finding.clock_not_judged": (

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
@@ -115,17 +115,23 @@ class NewPasswords(DeviceRun):
     def _known_secret(self, name: str) -> str | None:
         return self.store.value(name, "pending") or self.store.value(name)
 
-    def _tell_recorders(self, outcomes: Mapping[str, Any]) -> None:
-        """Which recorder must be given which new login by hand: no API of these families can tell it (H61)."""
-        names = self.device.options.get("recorders") or []
+    def _tell_recorders(self, outcomes: Mapping[str, Any], sent: Iterable[str]) -> None:
+        """Which recorder must be given which new login by hand: no API of these families can tell it (H61).
+
+        sent: names of secrets that may be in force now, proven or not. An account that is gone is told as well; one
+        that was made just now only where it is the recorders' own, since they knew no other.
+        """
         theirs = self.device.options.get("recorder_account") or ""
-        for text, line in outcomes.items():
-            key = settings.parse_key(text)
-            if key[0] != "accounts" or key[-1] != "password" or line["outcome"] not in ("changed", "failed"):
+        lines = {settings.parse_key(text): line for text, line in outcomes.items()}
+        roles = {key[1]: line for key, line in lines.items() if key[0] == "accounts" and key[-1] == "role"}
+        changed = {name: line for name, line in roles.items() if line["outcome"] == "changed"}
+        new = {name.partition(".")[2]: "recorder_login" for name in sent}
+        new = {name: kind for name, kind in new.items() if theirs or "old" in changed.get(name, {"old": None})}
+        gone = {name: "recorder_login_gone" for name, line in changed.items() if line.get("wanted") == "absent"}
+        for name, kind in sorted({**new, **gone}.items()):
+            if theirs and name != theirs:
                 continue
-            if theirs and key[1] != theirs:
-                continue
-            for recorder in names:
-                self.result["findings"].append(
-                    drift.finding("recorder_login", text, severity="high", item=key[1], recorder=recorder,
-                                  camera=self.device.name))  # fmt: skip
+            for recorder in self.device.options.get("recorders") or []:
+                key = settings.key_text(("accounts", name, "role" if name in gone else "password"))
+                told = drift.finding(kind, key, severity="high", item=name, recorder=recorder, camera=self.device.name)
+                self.result["findings"].append(told)

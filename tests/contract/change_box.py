@@ -69,8 +69,13 @@ class Site:
         device.options["local"] = True
         return device
 
-    def do(self, job: str, *arguments: Any, check: bool = False, hook: Any = None, **more: Any) -> dict[str, Any]:
-        """Do one job; keyword arguments that begin with nwcs_ are inventory variables of this run alone."""
+    def do(
+        self, job: str, *arguments: Any, check: bool = False, hook: Any = None, called: str = "", **more: Any
+    ) -> dict[str, Any]:
+        """Do one job; keyword arguments that begin with nwcs_ are inventory variables of this run alone.
+
+        called: the name that a playbook gives to the job, where it is another one
+        """
         variables = {name: more.pop(name) for name in list(more) if name.startswith("nwcs_")}
         kept, run.RUN = run.RUN, f"20260101T0000{len(self.runs):02d}Z-{len(self.runs)}"
         self.runs.append(run.RUN)
@@ -78,7 +83,7 @@ class Site:
         kind = controller.DeviceRun if job in _READING else changing.ChangeRun
         try:
             send = self._send if kind is changing.ChangeRun else jobs.run
-            work = kind(self.describe(**variables), send, vault, job, check)
+            work = kind(self.describe(**variables), send, vault, called or job, check)
             if hook is not None:
                 work.hook = hook
             self.work = work
