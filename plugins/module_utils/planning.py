@@ -128,7 +128,7 @@ class Planner(Guards):
         self.findings: list[dict[str, Any]] = []
 
     def run(self, wanted: Mapping[Key, Want]) -> Planner:
-        wanted = self._with_accounts(self._with_revoked(self._for_every_item(wanted)))
+        wanted = self._with_accounts(self._with_revoked(self._for_every_item(self._with_own_password(wanted))))
         wanted = self._with_ways_in(wanted)
         for key, want in wanted.items():
             self._judge(key, want)
@@ -160,6 +160,15 @@ class Planner(Guards):
             return declared or in_use
         binding = fitting(self.driver, self.ctx, self.trees, ("accounts", "*", "role"), write=True)
         return declared if binding is not None and binding.create else in_use
+
+    def _with_own_password(self, wanted: Mapping[Key, Want]) -> dict[Key, Want]:
+        """A rotation that names no account means the one by which we come in at the end (H49: never none at all)."""
+        if self.session.spec.get("rotation") != "own":
+            return dict(wanted)
+        own = self.own_account()
+        if ("accounts", own, "role") not in self.readings:
+            own = self.session.credential.username
+        return {**wanted, ("accounts", own, "password"): Want(MANAGED, "strict", "rotation")}
 
     def _with_accounts(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
         spec, credential = self.session.spec, self.session.credential
