@@ -66,8 +66,8 @@ GUARDS = (
      "it waits until a login by another way was proven on a new connection; else it is not made"),
     ("own-account", "a change would remove or weaken the account we log in with",
      "it is not made"),
-    ("seen-address", "an address filter, and nobody knows by which address the device sees us",
-     "it is not made. Otherwise our address and the recorders are always put into the filter"),
+    ("seen-address", "an address filter would shut out us (as the device sees us) or a recorder, or nobody can tell",
+     "it is not made. A list of who is let in gets our address and the recorders first; a list of who stays out never"),
     ("commit-confirm", "a router's settings are applied",
      "the router's own rollback is armed first (60 s). It is confirmed only after reading back and a new "
      "login. What was applied by a run that died is taken back by the router; the next run waits for that, "

@@ -10,6 +10,7 @@ Every refusal names its guard: way-in, own-account, seen-address. Those of other
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
@@ -28,9 +29,9 @@ class Guards:
     _note: Any
 
     def _with_ways_in(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
-        """A source filter always holds the address the device sees us by, and the recorders (H41, H61)."""
+        """A list of who is let in always holds the address the device sees us by, and the recorders (H41, H61)."""
         mode, sources = wanted.get(("access", "mode")), wanted.get(("access", "sources"))
-        if sources is None or (mode is not None and mode.value != "allow"):
+        if sources is None or (mode.value if mode else self._after(("access", "mode"))) != "allow":
             return wanted
         ours = [*self._seen_as(), *(self.session.spec.get("recorders") or ())]
         both = settings.normalise(("access", "sources"), [*sources.value, *ours])
@@ -53,7 +54,7 @@ class Guards:
     def _guard(self) -> None:
         """Changes to the way in use that nothing proves a replacement for are not made (H40, H41)."""
         scheme = self.session.way["scheme"]
-        filter_may_cut = self._filter_may_cut()
+        shuts_out = self._filter_shuts_out()
         for change in list(self.changes):
             why, guard = "", "way-in"
             if settings.closes_http(change.key, change.new):
@@ -66,28 +67,39 @@ class Guards:
                 why = "changing the address of a device is not done from here"
             elif change.key[0] == "services" and change.key[-1] == "ports" and change.key[1] == scheme:
                 why = "this is the port we are connected to"
-            elif change.key[0] == "access" and filter_may_cut:
-                why = (
-                    "the device may see us under another address than our own (a router lies between): name it in "
-                    "nwcs_seen_as, else this filter could lock us out"
-                )
-                guard = "seen-address"
+            elif change.key[0] == "access" and shuts_out:
+                why, guard = shuts_out, "seen-address"
             if why:
                 self.changes.remove(change)
                 self._note(change.key, "guarded", change.want, change.old, why, guard)
 
-    def _will_be(self, service: str) -> bool:
-        """Is this way to us open now, or opened by this very plan, and not closed by it?"""
-        key = ("services", service, "enabled")
+    def _after(self, key: Key) -> Any:
+        """The value of a key when this plan is done, None where that is not known."""
         planned = [change.new for change in self.changes if change.key == key]
         there = self.readings.get(key)
-        return planned[-1] is True if planned else bool(there and there.state == VALUE and there.value)
+        return planned[-1] if planned else there.value if there is not None and there.state == VALUE else None
 
-    def _filter_may_cut(self) -> bool:
-        """Is a filter on after this plan, of which nobody knows whether it holds the address the device sees us by?"""
-        mode = self.readings.get(("access", "mode"))
-        after = next((c.new for c in self.changes if c.key == ("access", "mode")), mode.value if mode else None)
-        return after != "off" and not self._seen_as()
+    def _will_be(self, service: str) -> bool:
+        """Is this way to us open now, or opened by this very plan, and not closed by it?"""
+        return self._after(("services", service, "enabled")) is True
+
+    def _filter_shuts_out(self) -> str:
+        """Why the filter, as this plan leaves it, may shut out us or a recorder (H41, H61); "" when it does not."""
+        mode, sources = self._after(("access", "mode")), self._after(("access", "sources"))
+        if mode == "off":
+            return ""
+        seen = self._seen_as()
+        if not seen:
+            return (
+                "the device may see us under another address than our own (a router lies between): name it in "
+                "nwcs_seen_as, else this filter could lock us out"
+            )
+        if mode not in ("allow", "deny") or not isinstance(sources, (list, tuple)):
+            return "it is not known whom the filter would let in: the device does not tell all of it"
+        judge = _not_let_in if mode == "allow" else _kept_out
+        found = [judge(f"the address {name}, by which the device sees us,", name, sources) for name in seen]
+        found += [judge(f"the recorder {name}", name, sources) for name in self.session.spec.get("recorders") or ()]
+        return "; ".join(why for why in found if why)
 
 
 def _same_network(local: str, address: str) -> bool:
@@ -96,3 +108,36 @@ def _same_network(local: str, address: str) -> bool:
         return ipaddress.ip_address(local) in ipaddress.ip_interface(address).network
     except ValueError:
         return False
+
+
+def _not_let_in(who: str, name: str, sources: Iterable[str]) -> str:
+    """What is wrong with a list of who is let in, for an address or network; "" when it holds all of it."""
+    theirs = _network(name)
+    if theirs is None:
+        return f"nobody can tell whether the filter would let in {who}: that is no address"
+    listed = [network for source in sources if (network := _network(source)) and network.version == theirs.version]
+    inside = any(theirs.subnet_of(network) for network in ipaddress.collapse_addresses(listed))
+    return "" if inside else f"the filter would shut out {who}: access.sources does not hold it"
+
+
+def _kept_out(who: str, name: str, sources: Iterable[str]) -> str:
+    """What is wrong with a list of who stays out, for an address or network; "" when it holds nothing of it."""
+    theirs = _network(name)
+    if theirs is None:
+        return f"nobody can tell whether the filter would shut out {who}: that is no address"
+    for source in sources:
+        network = _network(source)
+        if network is None:
+            return f"nobody can tell whether the filter would shut out {who}: {str(source)[:80]!r} is no address"
+        if network.version == theirs.version and network.overlaps(theirs):
+            return f"the filter would shut out {who}: access.sources holds {network}"
+    return ""
+
+
+def _network(text: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """An address or a network; None for a name. Names are not looked up: the address that a name has here and now
+    proves nothing of what the device will see."""
+    try:
+        return ipaddress.ip_network(str(text).strip(), strict=False)
+    except ValueError:
+        return None

@@ -84,6 +84,124 @@ def test_a_filter_holds_us_and_the_recorders(box: Box) -> None:  # noqa: F811
     assert deny["access.sources"]["value"] == ["198.51.100.9"], "a list of who stays out never holds us"
 
 
+# The fake device sees us by 192.0.2.200, which is our own address; the recorder is 192.0.2.50 where a case has one.
+NAT = {"seen_as": ["198.51.100.7"]}  # a router lies between
+RECORDER = {"recorders": ["192.0.2.50"]}
+
+
+def filtered(box: Box, before: dict[str, Any], design: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: F811
+    """The plan for access settings where the device's filter is `before`."""
+    box.trees["filter"] = {"mode": "off", "sources": [], **before}
+    return plan({"access": design}, **more)
+
+
+@pytest.mark.parametrize(
+    ("before", "design", "more", "named"),
+    [
+        pytest.param({}, {"mode": "allow"}, {}, "192.0.2.200", id="allow-alone-nobody-listed"),
+        pytest.param({"sources": ["198.51.100.0/24"]}, {"mode": "allow"}, {}, "192.0.2.200", id="allow-alone-not-us"),
+        pytest.param({"sources": ["192.0.2.200"]}, {"mode": "allow"}, RECORDER, "192.0.2.50",
+                     id="allow-alone-not-the-recorder"),
+        pytest.param({"sources": ["192.0.2.0/24"]}, {"mode": "allow"}, NAT, "198.51.100.7",
+                     id="allow-alone-our-own-not-the-translated"),
+        pytest.param({"sources": ["2001:db8::/32", "192.0.2.200"]}, {"mode": "allow"}, {"recorders": ["2001:db9::5"]},
+                     "2001:db9::5", id="allow-alone-ipv6-recorder"),
+        pytest.param({"sources": ["0.0.0.0/0"]}, {"mode": "allow"}, {"recorders": ["2001:db8::5"]}, "2001:db8::5",
+                     id="allow-alone-all-of-the-other-version"),
+        pytest.param({"sources": ["192.0.2.0/24", "198.51.100.0/25"]}, {"mode": "allow"},
+                     {"seen_as": ["198.51.100.0/24"]}, "198.51.100.0/24", id="allow-alone-half-of-the-seen-network"),
+        pytest.param({"sources": ["192.0.2.0/24"]}, {"mode": "deny"}, {}, "192.0.2.200", id="deny-alone-us"),
+        pytest.param({"sources": ["192.0.2.48/29"]}, {"mode": "deny"}, RECORDER, "192.0.2.50",
+                     id="deny-alone-the-recorder"),
+        pytest.param({"mode": "allow", "sources": ["192.0.2.200"]}, {"mode": "deny"}, {}, "192.0.2.200",
+                     id="allow-becomes-deny"),
+        pytest.param({"mode": "deny", "sources": ["203.0.113.9"]}, {"sources": ["192.0.2.0/24"]}, {}, "192.0.2.200",
+                     id="deny-more-us"),
+        pytest.param({"mode": "deny", "sources": ["203.0.113.9"]}, {"sources": ["192.0.2.50"]}, RECORDER, "192.0.2.50",
+                     id="deny-more-the-recorder"),
+        pytest.param({}, {"mode": "deny", "sources": ["198.51.100.0/24"]}, NAT, "198.51.100.7",
+                     id="deny-the-translated"),
+        pytest.param({}, {"mode": "deny", "sources": ["198.51.100.7"]}, {"seen_as": ["198.51.100.0/24"]},
+                     "198.51.100.0/24", id="deny-a-part-of-the-seen-network"),
+        pytest.param({"mode": "deny", "sources": ["192.0.2.50"]}, {"sources": {"at_least": ["203.0.113.9"]}}, RECORDER,
+                     "192.0.2.50", id="deny-at-least-keeps-the-recorder"),
+        pytest.param({}, {"mode": "allow", "sources": ["192.0.2.0/24"]}, {"recorders": ["nvr.example"]}, "nvr.example",
+                     id="allow-a-recorder-without-address"),
+        pytest.param({}, {"mode": "deny", "sources": ["203.0.113.9"]}, {"recorders": ["nvr.example"]}, "nvr.example",
+                     id="deny-a-recorder-without-address"),
+        pytest.param({}, {"mode": "deny", "sources": ["bad.example"]}, {}, "bad.example", id="deny-a-name"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_shuts_somebody_out_is_guarded(
+    box: Box, before: dict, design: dict, more: dict, named: str  # noqa: F811
+) -> None:
+    result = filtered(box, before, design, **more)
+    assert result["changes"] == []
+    guarded = [line for line in result["outcomes"].values() if line["outcome"] == "guarded"]
+    assert guarded and all(line["guard"] == "seen-address" and named in line["why"] for line in guarded), result
+
+
+@pytest.mark.parametrize(
+    ("before", "design", "more", "sources"),
+    [
+        pytest.param({"sources": ["192.0.2.0/24"]}, {"mode": "allow"}, RECORDER, None, id="allow-alone"),
+        pytest.param({"sources": ["192.0.2.0/24", "198.51.100.7"]}, {"mode": "allow"}, NAT, None,
+                     id="allow-alone-translated"),
+        pytest.param({"sources": ["192.0.2.0/24", "198.51.100.0/25", "198.51.100.128/25"]}, {"mode": "allow"},
+                     {"seen_as": ["198.51.100.0/24"]}, None, id="allow-alone-two-halves"),
+        pytest.param({"sources": ["192.0.2.0/24", "2001:db8::/32"]}, {"mode": "allow"}, {"recorders": ["2001:db8::5"]},
+                     None, id="allow-alone-both-versions"),
+        pytest.param({"sources": ["203.0.113.9"]}, {"mode": "deny"}, RECORDER, None, id="deny-alone"),
+        pytest.param({"mode": "deny", "sources": ["203.0.113.9"]}, {"sources": ["203.0.113.0/24"]}, RECORDER,
+                     ["203.0.113.0/24"], id="deny-more-never-us"),
+        pytest.param({"mode": "allow", "sources": ["192.0.2.0/24"]}, {"sources": ["203.0.113.9"]}, RECORDER,
+                     ["192.0.2.200", "192.0.2.50", "203.0.113.9"], id="allow-more-and-us"),
+        pytest.param({"mode": "allow", "sources": ["192.0.2.200"]}, {"mode": "deny", "sources": ["203.0.113.9"]},
+                     RECORDER, ["203.0.113.9"], id="allow-becomes-deny-of-others"),
+        pytest.param({"mode": "deny", "sources": ["192.0.2.50"]}, {"mode": "off", "sources": []}, RECORDER, [],
+                     id="off-shuts-nobody-out"),
+        pytest.param({"mode": "allow", "sources": ["192.0.2.200"]}, {"mode": "off"}, {"recorders": ["nvr.example"]},
+                     None, id="off-alone"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_shuts_nobody_out_is_planned(
+    box: Box, before: dict, design: dict, more: dict, sources: list[str] | None  # noqa: F811
+) -> None:
+    result = filtered(box, before, design, **more)
+    assert not [line for line in result["outcomes"].values() if line["outcome"] == "guarded"], result["outcomes"]
+    planned = changed(result)
+    assert planned, "there was something to do"
+    assert ("access.mode" in planned) == ("mode" in design)
+    assert planned.get("access.sources", {}).get("value") == sources
+
+
+def test_a_filter_that_stays_as_it_is_is_no_matter(box: Box) -> None:  # noqa: F811
+    result = filtered(box, {"mode": "deny", "sources": ["192.0.2.50"]}, {"mode": "deny"}, **RECORDER)
+    assert said(result, "access.mode") == "ok" and result["changes"] == []
+    box.trees["filter"] = {"mode": "allow", "sources": []}
+    assert list(changed(plan({"identity": {"name": "x"}}, **RECORDER))) == ["identity.name"]
+
+
+@pytest.mark.parametrize(
+    ("before", "design"),
+    [({"sources": None}, {"mode": "allow"}), ({"sources": None}, {"mode": "deny"}),
+     ({"mode": None}, {"sources": ["192.0.2.0/24"]})],
+)  # fmt: skip
+def test_a_filter_that_is_not_known_whole_is_guarded(box: Box, before: dict, design: dict) -> None:  # noqa: F811
+    result = filtered(box, before, design)
+    assert result["changes"] == [] and [line["guard"] for line in result["outcomes"].values()] == ["seen-address"]
+
+
+def test_the_mode_that_counts_is_the_one_that_will_be(box: Box) -> None:  # noqa: F811
+    """The device did not take "allow" on this firmware, so it stays a deny list: we are not to be put into it."""
+    memory = {"access.mode": {"wanted": compare.digest({"value": "allow"}), "firmware": "1.0", "outcome": "failed",
+                              "why": "accepted but not applied", "since": "2026-01-02"}}  # fmt: skip
+    box.trees["filter"] = {"mode": "deny", "sources": ["203.0.113.9"]}
+    result = plan({"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}}, memory)
+    assert result["changes"] == [] and said(result, "access.mode") == "failed"
+    assert result["outcomes"]["access.sources"]["guard"] == "seen-address"
+
+
 def test_order_is_by_phase(box: Box) -> None:  # noqa: F811
     services = {"telnet": {"enabled": False}, "https": {"enabled": True}}
     access = {"mode": "allow", "sources": ["192.0.2.9"]}
