@@ -299,7 +299,7 @@ class ChangeRun(NewPasswords):
         self.store.prepare(new, why, bits, sent=not self.device.options.get("local"))
         self.hook("prepare:after")
         undo_set = self._undo_set(planned)
-        undo_sets.begin(self.documents, undo_set)
+        undo_sets.begin(self.documents, undo_set, keep=self.undoes.run if self.undoes else "")
         self.hook("undo-set")
         # From here on only a login can tell which password is in force, and by which way: should this run be cut off
         # after it has closed plain HTTP, the next one finds the way that was to stay.

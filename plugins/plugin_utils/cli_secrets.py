@@ -24,7 +24,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import sec
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError, StateError
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files, inventory, messages
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import Documents, open_documents
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore, now
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import (
+    SecretStore,
+    entries_of,
+    now,
+    only_in_copy,
+)
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secrets_texts import TEXTS
 
 OK, FAILED, PROBLEM = 0, 1, 2
@@ -181,6 +186,8 @@ class Work:
         entries = store.entries()
         if pending := [name.removeprefix("accounts.") for name, entry in sorted(entries.items()) if entry["pending"]]:
             self._say("check.pending", device=place.device, names=", ".join(pending))
+        if self._lacks(place):
+            return False
         if not entries:
             self._say("list.none", device=place.device)
             return True
@@ -196,7 +203,11 @@ class Work:
             if place.documents.copy is None:
                 raise InputError(self._text("copy.none"))
             try:
-                if place.documents.read(place.name)[0] is None:  # a damaged one must not go over a good copy
+                there = place.documents.read(place.name)[0]  # a damaged one must not go over a good copy
+                if self._lacks(place):
+                    code = PROBLEM
+                    continue
+                if there is None:
                     continue
                 place.documents.copy.bring(place.documents, place.name)
                 self._say("copy.done", device=place.device)
@@ -204,6 +215,14 @@ class Work:
                 _complain(str(error))
                 code = PROBLEM
         return code
+
+    def _lacks(self, place: Place) -> bool:
+        """Tell when the second copy holds secrets that the store lacks: writing it anew would lose them."""
+        lost = only_in_copy(place.documents, place.device, SecretStore(place.documents, place.device).entries())
+        if lost:
+            facts = {"device": place.device, "names": ", ".join(lost)}
+            self._say("copy.lacks", path=place.documents.copy.where(place.name), **facts)
+        return bool(lost)
 
     def restore(self) -> int:
         given = self.options
@@ -235,21 +254,32 @@ class Work:
         content = documents.unsealed(place.name, data)
         try:
             documents.version(place.name)  # rights, links, network: no reason to replace anything
-            there = documents.read(place.name)[0]
+            there, version = documents.read(place.name)
         except StateError as error:
             if not self.options.force and not _is_damaged(place):
                 raise error
-            there = None
+            there, version = None, ""
         if there == content:
             self._say("restore.equal", device=device)
             return OK
         if there is not None and not self.options.force:
-            self._say("restore.readable", device=device)
-            return PROBLEM
+            return self._add_lost(place, there, version, content)
         kept = documents.put_back(place.name, content)
         if documents.read(place.name)[0] != content:
             raise StateError(f"{documents.where(place.name)}: what was restored cannot be read back.")
         self._say("restore.kept" if kept else "restore.done", device=device, path=kept)
+        return OK
+
+    def _add_lost(self, place: Place, there: dict[str, Any], version: str, kept: dict[str, Any]) -> int:
+        """The store is readable: what it lacks altogether comes back from the copy, all else stays as it is."""
+        here = entries_of(there, place.documents.where(place.name))
+        lost = only_in_copy(place.documents, place.device, here)
+        if not lost:
+            self._say("restore.readable", device=place.device)
+            return PROBLEM
+        back = {name: entry for name, entry in kept["secrets"].items() if name.removeprefix("accounts.") in lost}
+        place.documents.write(place.name, {**there, "secrets": {**here, **back}}, version)
+        self._say("restore.added", device=place.device, names=", ".join(lost))
         return OK
 
     # -- small things ------------------------------------------------------------------------------------------------

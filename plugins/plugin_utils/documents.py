@@ -34,6 +34,7 @@ Name = tuple[str, ...]
 MARK = "document"  # key inside a document that says whose it is
 SUFFIX = ".vault.yml"
 TEMPORARY = ".tmp-"
+REPLACED = ".replaced-"  # after the name of a file that put_back kept: no document any more
 STALE_SECONDS = 3600  # a temporary file this old was left by a process that was killed
 LOCK_SECONDS = 30.0  # the lock is held for a rename and an fsync; who waits longer has a broken disk
 
@@ -88,7 +89,10 @@ class Documents(abc.ABC):
 
     @abc.abstractmethod
     def put_back(self, name: Name, content: Mapping[str, Any]) -> str:
-        """Replace whatever is there, readable or not. Where the replaced one is kept; "" when there was none."""
+        """Replace whatever is there, readable or not. Where the replaced one is kept; "" when there was none.
+
+        Readers see the old or the new at every moment, never none: no hold would be no hold at all.
+        """
 
 
 class Seal:
@@ -259,7 +263,7 @@ class VaultFiles(Documents):
         with self._opened(folders) as handle:
             listed = _listed(handle, os.path.join(self.folder, *folders))
         for leaf in listed:
-            if leaf.startswith("."):
+            if leaf.startswith(".") or SUFFIX + REPLACED in leaf:
                 continue
             part = leaf.removesuffix(SUFFIX)
             if wanted is not None and part != wanted:
@@ -312,15 +316,10 @@ class VaultFiles(Documents):
         data = self.seal.seal(name, content, where)
         mark = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         with self._locked(name) as (handle, leaf):
-            beside = f"{leaf}.replaced-{mark}-{secrets.token_hex(2)}"
-            try:
-                os.rename(leaf, beside, src_dir_fd=handle, dst_dir_fd=handle)
-            except FileNotFoundError:
-                beside = ""
-            except OSError as error:
-                raise _cannot("rename", where, error) from None
+            beside = f"{leaf}{REPLACED}{mark}-{secrets.token_hex(2)}"
+            there = _keep_beside(handle, leaf, beside, where)
             _replace(handle, leaf, data, where)
-        return os.path.join(os.path.dirname(where), beside) if beside else ""
+        return os.path.join(os.path.dirname(where), beside) if there else ""
 
     def keep(self, name: Name, data: bytes) -> None:
         """Keep bytes that are encrypted already, over whatever is there: this is how a second copy is written."""
@@ -520,6 +519,26 @@ def _replace(handle: int, leaf: str, data: bytes, where: str) -> None:
         raise _cannot("write", where, error) from None
     if _content(handle, leaf, where) != data:
         raise StateError(f"{where}: this could not be read back; nothing was sent.")
+
+
+def _keep_beside(handle: int, leaf: str, beside: str, where: str) -> bool:
+    """Give what is there a second name, which stays when the first gets another file. False: nothing is there."""
+    try:
+        # follow_symlinks=False: of a link, the link itself.
+        os.link(leaf, beside, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError:  # a file system without hard links, or no ordinary file of ours: then _content refuses
+        data = _content(handle, leaf, where)
+        if data is None:
+            return False
+        _replace(handle, beside, data, where)
+        return True
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        raise _cannot("write", where, error) from None
+    return True
 
 
 def _sweep(handle: int) -> None:

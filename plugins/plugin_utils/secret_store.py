@@ -82,6 +82,7 @@ class SecretStore:
         if not passwords:
             return
         before = self.entries()
+        self._check_copy(before)
         entries = copy.deepcopy(before)
         for name, password in passwords.items():
             entry = entries.setdefault(name, {"current": None, "pending": None, "previous": []})
@@ -99,10 +100,7 @@ class SecretStore:
             self._copy()
         except StateError as error:
             self._take_back(before, existed)
-            raise StateError(
-                f"{self.device}: the second copy of the secrets failed, so nothing was sent: {error.message}",
-                error.advice,
-            ) from None
+            raise self._copy_failed(error) from None
 
     def mark_sent(self, names: Iterable[str]) -> None:
         """From now on the pending passwords of `names` may be in force. StateError: they must not be sent."""
@@ -178,6 +176,7 @@ class SecretStore:
                 if attempt == TRIES - 1:
                     raise
         try:
+            self._refuse_loss(entries)
             self._copy()
         except StateError as error:
             self.notes.append(
@@ -199,6 +198,26 @@ class SecretStore:
         if self.documents.copy is not None:
             self.documents.copy.bring(self.documents, self.name)
 
+    def _check_copy(self, entries: Entries) -> None:
+        """Before anything is written: an empty store (lost, not mounted) must not go over the last copy."""
+        try:
+            self._refuse_loss(entries)
+        except StateError as error:
+            raise self._copy_failed(error) from None
+
+    def _refuse_loss(self, entries: Entries) -> None:
+        if lost := only_in_copy(self.documents, self.device, entries):
+            where = self.documents.copy.where(self.name)
+            raise StateError(
+                f"the store lacks secrets that the second copy holds ({', '.join(lost)}); they would be lost.",
+                f"Is the store mounted? Bring them back with: nwcs-secrets restore {self.device}. If nobody needs them "
+                f"any more, move the copy aside first: {where}",
+            )
+
+    def _copy_failed(self, error: StateError) -> StateError:
+        told = f"{self.device}: the second copy of the secrets failed, so nothing was sent: {error.message}"
+        return StateError(told, error.advice)
+
     def _take_back(self, before: Entries, existed: str) -> None:
         """Nothing was sent, so the next run must not try it: one attempt; where it fails, the pending one stays."""
         try:
@@ -219,6 +238,36 @@ def _with(newest: dict[str, Any], older: list[dict[str, Any]]) -> list[dict[str,
 def parts_of(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All passwords of an account's entry, newest first."""
     return [part for part in (entry.get("pending"), entry.get("current"), *(entry.get("previous") or ())) if part]
+
+
+def only_in_copy(documents: Documents, device: str, entries: Entries) -> list[str]:
+    """Accounts that the second copy has secrets of, and `entries`, what the store holds, has none at all of; sorted.
+
+    What the copy merely has older is no loss, nor is a password that never left. StateError when that cannot be told.
+    """
+    name = ("secrets", device)
+    data = None if documents.copy is None else documents.copy.get(name)
+    if data is None:
+        return []
+    here = {key for key, entry in entries.items() if parts_of(entry)}
+    try:
+        kept = entries_of(documents.unsealed(name, data), documents.copy.where(name))
+    except StateError as error:
+        if here:  # a broken copy is what the next write repairs
+            return []
+        raise StateError(
+            f"the store has no secrets of {device}, and the second copy, which may hold the only ones, cannot be read: "
+            f"{error.message}",
+            "Give the vault password it was written with. If it is of no use, move it aside: "
+            f"{documents.copy.where(name)}",
+        ) from None
+    lost = [key for key, entry in kept.items() if key not in here and _may_be_in_force(entry)]
+    return sorted(key.removeprefix("accounts.") for key in lost)
+
+
+def _may_be_in_force(entry: Mapping[str, Any]) -> bool:
+    pending = entry["pending"]
+    return bool(entry["current"] or entry["previous"] or (pending and pending.get("sent")))
 
 
 def entries_of(content: Mapping[str, Any], where: str) -> Entries:

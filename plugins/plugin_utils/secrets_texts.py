@@ -51,6 +51,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No second copy is set (nwcs_secret_copy).",
         "第二の写しが設定されていません (nwcs_secret_copy)。",
     ),
+    "copy.lacks": (
+        "{device}: the store lacks secrets that the second copy holds ({names}); the copy is left as it is. "
+        "Bring them back: nwcs-secrets restore {device}. If nobody needs them any more, move the copy aside: {path}",
+        "{device}: 第二の写しにある秘密情報 ({names}) が保管庫にありません。写しは変更しません。"
+        "元に戻すには: nwcs-secrets restore {device}。もう不要な場合は、写しを別の場所に移してください: {path}",
+    ),
     "copy.done": ("{device}: copied and compared", "{device}: 写して照合しました"),
     "restore.which": ("Name a device, or --all.", "機器名または --all を指定してください。"),
     "restore.no_copy": ("{device}: there is no second copy to restore from.", "{device}: 復元元の写しがありません。"),
@@ -58,6 +64,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "restore.readable": (
         "{device}: the store is readable and may be newer than the copy. To replace it knowingly: --force",
         "{device}: 保管庫は読み取れ、写しより新しい可能性があります。承知の上で置き換えるには: --force",
+    ),
+    "restore.added": (
+        "{device}: brought back from the second copy: {names}; all else stays as it was",
+        "{device}: 第二の写しから戻しました: {names}。ほかは元のままです",
     ),
     "restore.done": ("{device}: restored", "{device}: 復元しました"),
     "restore.kept": (

@@ -117,10 +117,11 @@ def entry_of(change: Mapping[str, Any], restorable: bool | str = True, weaker: b
 
 
 # -- life of a set -----------------------------------------------------------------------------------------------------
-def begin(documents: Documents, undo_set: UndoSet) -> UndoSet:
+def begin(documents: Documents, undo_set: UndoSet, keep: str = "") -> UndoSet:
     """Keep what is about to change, before anything is sent. StateError: it could not be kept, so send nothing.
 
-    A second step of the same run on the same device is added to its first.
+    A second step of the same run on the same device is added to its first. keep: the run that is being undone; its set
+    stays, however old it is.
     """
     known, version = documents.read(undo_set.name)
     if known is not None:
@@ -129,7 +130,7 @@ def begin(documents: Documents, undo_set: UndoSet) -> UndoSet:
         undo_set.entries = [*first.entries, *undo_set.entries]
     undo_set.state = BEGUN
     _write(documents, undo_set, version)
-    _remove_old(documents, undo_set)
+    _remove_old(documents, undo_set, keep)
     return undo_set
 
 
@@ -358,8 +359,10 @@ def _write(documents: Documents, undo_set: UndoSet, version: str) -> None:
     undo_set.version = documents.write(undo_set.name, to_plain(checked), version)
 
 
-def _remove_old(documents: Documents, newest: UndoSet) -> None:
+def _remove_old(documents: Documents, newest: UndoSet, keep: str) -> None:
     with contextlib.suppress(StateError):  # one too many does no harm, and the next run tries again
         for run in [run for run in runs(documents, newest.device) if run != newest.run][KEEP - 1 :]:
+            if run == keep:
+                continue
             name = ("undo", newest.device, run)
             documents.delete(name, documents.version(name))

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import cli_secrets
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import cli_secrets, documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
 
@@ -224,3 +224,59 @@ class TestRestore:
         assert site.run("restore", "cam-1") == 1
         assert site.run("copy") == 1
         assert "nwcs_secret_copy" in capsys.readouterr().err
+
+
+class TestTheStoreLacksWhatTheCopyHas:
+    def lose(self, site: Site) -> None:
+        store = site.store()
+        store.prepare({"accounts.nvr": "Nvr-1"}, "harden")
+        kept = (site.folder / "copy/plant/cam-1.vault.yml").read_bytes()
+        os.unlink(store.path)
+        (site.folder / "copy/plant/cam-1.vault.yml").rename(site.folder / "aside")
+        site.store().prepare({NAME: "Newer-2"}, "harden")
+        (site.folder / "copy/plant/cam-1.vault.yml").write_bytes(kept)
+
+    @pytest.mark.parametrize(("language", "word"), [("en", "lacks"), ("ja", "ありません")])
+    def test_copy_refuses(self, site: Site, capsys: pytest.CaptureFixture[str], language: str, word: str) -> None:
+        self.lose(site)
+        os.unlink(site.store("cam-2").path)
+        copies = [site.folder / f"copy/plant/{host}.vault.yml" for host in ("cam-1", "cam-2")]
+        before = [path.read_bytes() for path in copies]
+        assert site.run("copy", "--language", language) == 2
+        told = capsys.readouterr().out.splitlines()
+        for line, host, names, path in zip(told, ("cam-1", "cam-2"), ("nvr", "admin"), copies, strict=True):
+            assert word in line and f"nwcs-secrets restore {host}" in line and names in line and str(path) in line
+        assert [path.read_bytes() for path in copies] == before
+        assert site.run("check") == 2
+        assert "1 in order, 2 with problems" in capsys.readouterr().out
+
+    def test_restore_adds_them_and_takes_nothing_away(self, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+        self.lose(site)
+        assert site.run("restore", "cam-1") == 0
+        assert "nvr" in capsys.readouterr().out
+        assert site.store().value("accounts.nvr", "pending") == "Nvr-1"
+        assert site.store().value(NAME, "pending") == "Newer-2"
+        assert site.run("copy") == 0
+        assert site.run("check") == 0
+
+    def test_knowingly_by_moving_the_copy_aside(self, site: Site) -> None:
+        self.lose(site)
+        (site.folder / "copy/plant/cam-1.vault.yml").unlink()
+        assert site.run("copy") == 0
+        assert site.run("check") == 0
+
+
+def test_a_kill_while_restoring_leaves_the_document(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(site.store().path)
+    path.write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n00\n")
+
+    def killed(*_given: object) -> None:
+        assert path.exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents, "_replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            site.run("restore", "cam-1")
+    assert site.run("restore", "cam-1") == 0
+    assert site.store().value(NAME) == "Secret-cam-1"

@@ -147,3 +147,85 @@ class TestCommand:
         copy.put(("secrets", "--help/../y"), b"data")
         assert copy.get(("secrets", "--help/../y")) == b"data"
         assert sorted(path.parent for path in keeper.parent.rglob("*~*")) == [keeper]
+
+
+class TestTheStoreIsLost:
+    """A store that lacks what the copy holds (not mounted, deleted) never goes over the last copy."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> SecretStore:
+        (tmp_path / "copy").mkdir(0o700)
+        store = store_in(tmp_path, str(tmp_path / "copy"))
+        store.prepare({NAME: "First-1", "accounts.nvr": "Nvr-1"}, "harden")
+        store.promote([NAME, "accounts.nvr"])
+        return store
+
+    def refused(self, folder: Path, store: SecretStore, names: str) -> None:
+        kept = folder / "copy/plant/cam-1.vault.yml"
+        before = kept.read_bytes()
+        first = Path(store.path).read_bytes() if os.path.exists(store.path) else None
+        with pytest.raises(StateError, match=f"nothing was sent: .*{names}") as caught:
+            store_in(folder, str(folder / "copy")).prepare({NAME: "Second-2"}, "harden")
+        assert "nwcs-secrets restore cam-1" in caught.value.advice and str(kept) in caught.value.advice
+        assert not any(secret in str(caught.value) for secret in ("First-1", "Nvr-1", "Second-2"))
+        assert kept.read_bytes() == before
+        assert (Path(store.path).read_bytes() if os.path.exists(store.path) else None) == first
+
+    def test_the_whole_folder(self, tmp_path: Path, store: SecretStore) -> None:
+        (tmp_path / "store").rename(tmp_path / "lost")
+        self.refused(tmp_path, store, "admin, nvr")
+
+    def test_only_of_the_account_that_is_written(self, tmp_path: Path) -> None:
+        (tmp_path / "copy").mkdir(0o700)
+        store = store_in(tmp_path, str(tmp_path / "copy"))
+        store.prepare({NAME: "First-1"}, "harden")
+        os.unlink(store.path)
+        self.refused(tmp_path, store, "admin")
+
+    def test_a_part(self, tmp_path: Path, store: SecretStore) -> None:
+        os.unlink(store.path)
+        alone = store_in(tmp_path, None)
+        alone.prepare({NAME: "Other-1"}, "harden")
+        self.refused(tmp_path, store, "nvr")
+        alone.promote([NAME])
+        behind = store_in(tmp_path, str(tmp_path / "copy"))
+        kept = (tmp_path / "copy/plant/cam-1.vault.yml").read_bytes()
+        behind._confirm(lambda entries: bool(entries[NAME]["current"].update(why="x")) or True)
+        assert "restore cam-1" in behind.notes[0]
+        assert (tmp_path / "copy/plant/cam-1.vault.yml").read_bytes() == kept
+
+    def test_a_copy_that_cannot_be_read_may_be_the_last(self, tmp_path: Path, store: SecretStore) -> None:
+        kept = tmp_path / "copy/plant/cam-1.vault.yml"
+        kept.write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n00\n")
+        os.rename(store.path, tmp_path / "away")
+        with pytest.raises(StateError, match="nothing was sent: .*may hold the only") as caught:
+            store_in(tmp_path, str(tmp_path / "copy")).prepare({NAME: "Second-2"}, "harden")
+        assert str(kept) in caught.value.advice and kept.read_bytes().endswith(b"\n00\n")
+        os.rename(tmp_path / "away", store.path)  # with the secrets in the store, a broken copy is written anew
+        store_in(tmp_path, str(tmp_path / "copy")).prepare({NAME: "Second-2"}, "harden")
+        assert kept.read_bytes() == Path(store.path).read_bytes()
+
+    def test_knowingly_by_moving_the_copy_aside(self, tmp_path: Path, store: SecretStore) -> None:
+        os.unlink(store.path)
+        os.rename(tmp_path / "copy/plant/cam-1.vault.yml", tmp_path / "aside")
+        again = store_in(tmp_path, str(tmp_path / "copy"))
+        again.prepare({NAME: "Second-2"}, "harden")
+        assert again.documents.copy.get(DOCUMENT) == Path(again.path).read_bytes()
+
+    def test_one_that_is_merely_older_is_written_over(self, tmp_path: Path, store: SecretStore) -> None:
+        kept = tmp_path / "copy/plant/cam-1.vault.yml"
+        old = kept.read_bytes()
+        store.prepare({NAME: "Second-2", "accounts.new": "New-1"}, "rotate")
+        store.promote([NAME])
+        kept.write_bytes(old)
+        again = store_in(tmp_path, str(tmp_path / "copy"))
+        again.prepare({"accounts.nvr": "Nvr-2"}, "rotate")
+        assert kept.read_bytes() == Path(store.path).read_bytes()
+        assert again.notes == []
+
+    def test_what_never_left_is_no_loss(self, tmp_path: Path) -> None:
+        (tmp_path / "copy").mkdir(0o700)
+        store = store_in(tmp_path, str(tmp_path / "copy"))
+        store.prepare({NAME: "Unsent-1"}, "harden", sent=False)
+        os.unlink(store.path)  # as when the copy was kept, but could not be compared, and the store was set back
+        store_in(tmp_path, str(tmp_path / "copy")).prepare({NAME: "Second-2"}, "harden", sent=False)

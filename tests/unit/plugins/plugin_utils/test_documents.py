@@ -362,3 +362,83 @@ class TestFaults:
         for child in children:
             os.waitpid(child, 0)
         assert opened(tmp_path).read(LEASE)[0] == {"n": 24}
+
+
+class TestPutBack:
+    """Whatever is put back, there is a document under the name at every moment."""
+
+    PUT = ("hold", "cam-1")
+
+    def damaged(self, folder: Path) -> tuple[VaultFiles, Path]:
+        store = opened(folder)
+        store.write(self.PUT, {"by": "a"}, "")
+        path = Path(store.where(self.PUT))
+        path.write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n00\n")
+        return store, path
+
+    def test_the_old_one_is_kept_beside(self, tmp_path: Path) -> None:
+        store, path = self.damaged(tmp_path)
+        kept = Path(store.put_back(self.PUT, {"by": "b"}))
+        assert kept.parent == path.parent and kept.read_bytes().endswith(b"\n00\n")
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert store.read(self.PUT)[0] == {"by": "b"}
+        assert store.names() == store.names("hold") == [self.PUT]  # what is kept beside is no document
+        assert store.put_back(("hold", "cam-2"), {"by": "c"}) == ""
+
+    @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+    def test_there_is_one_at_every_moment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+        store, path = self.damaged(tmp_path)
+        seen: list[bool] = []
+
+        def watched(name: str) -> None:
+            honest = getattr(os, name)
+
+            def call(*given: Any, **named: Any) -> Any:
+                if name == "link" and not links:
+                    raise OSError(errno.EPERM, os.strerror(errno.EPERM))  # as FAT and some network drives say it
+                try:
+                    return honest(*given, **named)
+                finally:
+                    seen.append(path.is_file())
+
+            monkeypatch.setattr(os, name, call)
+
+        for name in ("rename", "replace", "link", "unlink", "fsync"):
+            watched(name)
+        kept = Path(store.put_back(self.PUT, {"by": "b"}))
+        assert len(seen) >= 4 and all(seen)
+        assert kept.read_bytes().endswith(b"\n00\n") and stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert store.read(self.PUT)[0] == {"by": "b"}
+
+    def test_a_full_disk_leaves_the_old_one(self, tmp_path: Path) -> None:
+        store, path = self.damaged(tmp_path)
+        before = path.read_bytes()
+
+        def work() -> int:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+            try:
+                store.put_back(self.PUT, {"by": "b"})
+            except StateError:
+                return 7
+            return 0
+
+        assert in_child(work) == 7
+        assert path.read_bytes() == before
+
+    def test_a_kill_leaves_the_old_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store, path = self.damaged(tmp_path)
+        before = path.read_bytes()
+        monkeypatch.setattr(documents, "_replace", lambda *_given: os.kill(os.getpid(), signal.SIGKILL))
+        assert in_child(lambda: store.put_back(self.PUT, {"by": "b"}) and 0) == -signal.SIGKILL
+        assert path.read_bytes() == before
+
+    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
+        store, path = self.damaged(tmp_path)
+        victim = tmp_path / "victim"
+        path.rename(victim)
+        before = victim.read_bytes()
+        path.symlink_to(victim)
+        kept = Path(store.put_back(self.PUT, {"by": "b"}))
+        assert kept.is_symlink() and not path.is_symlink() and victim.read_bytes() == before
+        assert store.read(self.PUT)[0] == {"by": "b"}

@@ -117,6 +117,13 @@ class TestDocuments:
         assert "version 1 of" in documents.put_back(LEASE, {"x": 2})
         assert documents.read(LEASE)[0] == {"x": 2}
 
+    def test_put_back_is_one_write_and_never_a_delete(self, server: KvServer) -> None:
+        documents = opened(server)
+        documents.write(LEASE, {"x": 1}, "")
+        before = len(server.requests)
+        documents.put_back(LEASE, {"x": 2})
+        assert [method for method, *_rest in server.requests[before:] if method != "GET"] == ["POST"]
+
 
 class TestErrors:
     def test_clear_words(self, server: KvServer) -> None:

@@ -14,6 +14,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from memory_documents import MemoryDocuments
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, StateError
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import documents as documents_module
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import hold
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import VaultFiles
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.hold import KEEP, OnHold
@@ -183,4 +184,25 @@ def test_in_real_files(tmp_path: Path) -> None:
         hold.check(other, "cam-3", "harden")
     Path(ours.where(NAME)).write_bytes(Path(ours.where(("hold", "cam-2"))).read_bytes())
     with pytest.raises(OnHold, match="copied or renamed"):
+        hold.check(ours, "cam-1", "harden")
+
+
+def test_replacing_an_unreadable_one_never_frees_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = VaultLib([("default", VaultSecret(b"seventeen-grey-herons-read-the-tide-tables"))])
+    ours = VaultFiles(str(tmp_path / "secrets"), "plant", vault)
+    hold.put(ours, "cam-1", "intrusion", "Sato")
+    Path(ours.where(NAME)).write_bytes(b"$ANSIBLE_VAULT;1.1;AES256\n00\n")
+
+    def full(*_given: Any) -> None:
+        with pytest.raises(OnHold):  # another process looks at this very moment
+            hold.check(ours, "cam-1", "harden")
+        raise StateError("the disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(documents_module, "_replace", full)
+        with pytest.raises(StateError, match="disk is full"):
+            hold.put(ours, "cam-1", "lost document", "Ito")
+    assert hold.state(ours, "cam-1").on
+    hold.put(ours, "cam-1", "lost document", "Ito")
+    with pytest.raises(OnHold, match="on hold by Ito"):
         hold.check(ours, "cam-1", "harden")

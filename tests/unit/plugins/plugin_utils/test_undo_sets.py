@@ -127,6 +127,18 @@ class TestLife:
         assert "2001" in runs(documents, "cam-1")
         assert len(runs(documents, "cam-1")) == KEEP
 
+    def test_the_one_that_is_being_undone_stays(self, documents: MemoryDocuments) -> None:
+        for number in range(KEEP):
+            begin(documents, undo_set(NAME, run=f"2026-{number:02}"))
+        oldest = load(documents, "cam-1", "2026-00")
+        begin(documents, undo_set(NAME, run="2026-90"), keep="2026-00")
+        assert len(runs(documents, "cam-1")) == KEEP + 1
+        undone(documents, oldest, "2026-90")
+        assert load(documents, "cam-1", "2026-00").state == "undone by 2026-90"
+        begin(documents, undo_set(NAME, run="2026-91"))  # and goes with the next run
+        assert len(runs(documents, "cam-1")) == KEEP
+        assert "2026-00" not in runs(documents, "cam-1")
+
     def test_an_old_one_that_cannot_go_stops_nobody(
         self, documents: MemoryDocuments, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -346,7 +358,7 @@ def entries(draw: Any) -> Entry:
     restorable = draw(st.one_of(st.just(True), TEXT.filter(bool)))
     phase = draw(st.integers(0, 4))
     if key == "secret":
-        name = settings.key_text(("accounts", draw(TEXT), "password"))
+        name = settings.key_text(("accounts", draw(TEXT.filter(lambda text: text != "*")), "password"))
         return Entry(name, None, {"value": draw(TEXT)}, phase, outcome, restorable, weak)
     if key == "item":
         name = settings.key_text(("accounts", draw(TEXT.filter(lambda text: text != "*")), "role"))
