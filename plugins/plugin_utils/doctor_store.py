@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError, StateError
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import cli_secrets, hold, lease
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore, only_in_copy
 
 OK, PROBLEM, UNKNOWN = "ok", "problem", "unknown"
 SHOWN = 20  # names in one line
@@ -53,12 +53,17 @@ def check_copy(places: Sequence[cli_secrets.Place]) -> list[Part]:
     parts: list[Part] = []
     differing, asked = [], False
     for place in places:
-        if place.documents.copy is None or not _entries(place):
-            asked = asked or place.documents.copy is not None
+        if place.documents.copy is None:
             continue
         asked = True
         try:
-            if cli_secrets.copy_problem(place):
+            entries = SecretStore(place.documents, place.device).entries()
+        except StateError:
+            continue
+        try:
+            if lost := only_in_copy(place.documents, place.device, entries):
+                parts.append(("copy", PROBLEM, "lost", {"device": place.device, "names": _names(lost)}))
+            elif entries and cli_secrets.copy_problem(place):
                 differing.append(place.device)
         except StateError as error:
             parts.append(("copy", PROBLEM, "unreadable", {"device": place.device, "reason": error.message}))

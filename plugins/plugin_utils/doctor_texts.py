@@ -167,6 +167,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "missing or different: {names} => nwcs-secrets copy, with the same -i",
         "写しがないか異なります: {names} => 同じ -i で nwcs-secrets copy を実行してください",
     ),
+    "copy.lost": (
+        "{device}: only the copy has the passwords of {names} => nwcs-secrets restore {device}, with the same -i",
+        "{device}: {names}のパスワードは第二の写しにしかありません"
+        " => 同じ -i で nwcs-secrets restore {device} を実行してください",
+    ),
     "copy.unreadable": (
         "{device}: {reason} => look at that place, then nwcs-secrets copy",
         "{device}: {reason} => その場所を確認してから nwcs-secrets copy を実行してください",

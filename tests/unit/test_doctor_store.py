@@ -114,6 +114,12 @@ class TestCopy:
         assert verdicts(parts) == [("problem", "differs")]
         assert "cam-1, cam-2" in said(parts)
 
+    def test_the_store_is_lost(self, site: Site) -> None:
+        site.file("cam-1").unlink()
+        parts = doctor_store.check_copy(site.places())
+        assert verdicts(parts) == [("problem", "lost")]
+        assert "nwcs-secrets restore cam-1" in said(parts) and "admin" in said(parts, "ja")
+
     def test_its_drive_is_not_there(self, site: Site) -> None:
         (site.folder / "copy").rename(site.folder / "elsewhere")
         assert verdicts(doctor_store.check_copy(site.places())) == [("problem", "unreadable")] * 2
