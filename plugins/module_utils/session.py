@@ -27,7 +27,12 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Credential, Driver, Identity
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    Credential,
+    Driver,
+    Identity,
+    secret_name,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     DeviceError,
     InputError,
@@ -55,7 +60,7 @@ class Session:
         self.credential: Credential | None = None
         self.requests = 0  # of connections that are closed already
         self._seen: dict[tuple[str, int], Transport] = {}  # by way, a connection that knows its certificate
-        self.logins: list[dict[str, Any]] = []  # every login tried: {username, label, refused}, for the lock budget
+        self.logins: list[dict[str, Any]] = []  # every login tried: {username, label, refused}
 
     # -- opening ---------------------------------------------------------------------------------------------------
     def open(self) -> Session:
@@ -132,7 +137,10 @@ class Session:
     @contextlib.contextmanager
     def _counted(self, credential: Credential, **more: Any) -> Iterator[None]:
         """Note what came of a login: the controller keeps the lock budget, also when this run fails (H44)."""
-        line = {"username": credential.username, "label": credential.label, "refused": False, **more}
+        # The password that this job sets is another one than the pending password that it may have come in with.
+        new = self.secrets.get(secret_name(credential.username)) == credential.password
+        label = "new" if new else credential.label
+        line = {"username": credential.username, "label": label, "refused": False, **more}
         try:
             yield
         except LoginRefused as error:

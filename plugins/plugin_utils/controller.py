@@ -179,16 +179,14 @@ class DeviceRun:
         """Fingerprints that may answer where nothing else vouches for the device: declared, or seen before."""
         if self.device.spec["target"]["tls_verify"] is not False:
             return []
+        if declared := list(self.device.options.get("pins") or ()):
+            return declared  # somebody has compared it on site: what was seen, or withdrawn since, does not count
         recorded = ((sheet or {}).get("recorded") or {}).get("settings", {}).get("tls.certificate.sha256")
-        pin = self.state.memory().get("pin") or {}
-        seen = pin.get("sha256") or recorded
-        declared = list(self.device.options.get("pins") or ())
-        if declared and pin.get("state") != "confirmed":
-            return declared  # somebody has compared it on site: what was only seen first does not count beside that
-        return [*declared, seen] if seen and seen not in declared else declared
+        seen = (self.state.memory().get("pin") or {}).get("sha256") or recorded
+        return [seen] if seen else []
 
     def _credentials(self) -> list[dict[str, str]]:
-        """What may be tried: the store's passwords first; the inventory's only where they are none, or refused."""
+        """What could work: the store's passwords first; the inventory's only where they are none, or refused."""
         self.ledger.check_locked()
         own, found = self.device.own_account, []
         # Where our own account was not proven yet, or cannot be made, the one of the first contact is still the way in,
@@ -204,9 +202,13 @@ class DeviceRun:
                 label = "bootstrap"
                 found.append({"username": self.device.username, "password": self.device.password, "label": label})
         # A pending password that was not taken stays known, and is not tried before the one that works (H62).
-        last = self.state.memory().get("login") or ""
+        last = self._last_login()
         found.sort(key=lambda credential: credential["label"] != last)
-        return self.ledger.choose(found, last, self.device.spec["retry"])
+        return found
+
+    def _last_login(self) -> str:
+        """The label of the login that worked last, "" where a change was cut off since."""
+        return self.state.memory().get("login") or ""
 
     def _remember_login(self, label: str | None) -> None:
         """Which password is in force: what worked is no guess the next time."""
@@ -215,10 +217,15 @@ class DeviceRun:
 
     # -- sending and finishing ---------------------------------------------------------------------------------------
     def _send(self, job: dict[str, Any]) -> dict[str, Any]:
-        known = {(c["username"], c["label"]): c["password"] for c in job["spec"]["credentials"]}
+        spec = job["spec"]
+        if job["what"] != "apply":  # that goes on with the login of its plan
+            # Not before now: a guess counts from here on. In place, so that the apply tries no others.
+            last = self._last_login()
+            spec["credentials"][:] = self.ledger.choose(spec["credentials"], last, spec["retry"], self.check)
+        known = {(c["username"], c["label"]): c["password"] for c in spec["credentials"]}
         answer = self.send(job)
-        for name, password in (job["spec"].get("secrets") or {}).items():  # what an apply tries beside them
-            known.setdefault((name.partition(".")[2], "pending"), password)
+        for name, password in (spec.get("secrets") or {}).items():  # what an apply tries beside them
+            known[name.partition(".")[2], "new"] = password
         self.ledger.note(answer.get("logins") or (), known)
         if "error" in answer and isinstance(answer["error"], dict) and "outcomes" not in answer:
             raise error_of(answer["error"])

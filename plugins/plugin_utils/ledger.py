@@ -5,7 +5,7 @@
 
 Shared by all processes that share nwcs_state_dir; every change is made under a file lock and written whole.
 
-- A login that worked last time is no guess and always allowed once.
+- A login that worked last time, and was not refused since, is no guess: it is tried alone, and always allowed once.
 - A guess (a pending password after a crash, another password after a refusal) needs room: the refusals of the last lock
   time must stay below the device's own limit, where it tells one. Where it does not, MOST_UNKNOWN wrong attempts are
   allowed within LOCK_SECONDS: the smallest limit seen on any device is three (H44), so that the pair "pending, current"
@@ -13,7 +13,10 @@ Shared by all processes that share nwcs_state_dir; every change is made under a 
   changed the password at that very time.
 - A deliberate wrong login (the refusal of an old password) needs that none at all was wrong within the lock time, and
   that the device allows one more after it.
-- A refused secret is not tried again within the lock time, unless it changes.
+- A refused secret is not tried again within the lock time, unless it changes. Afterwards those that were never refused
+  come first, then the one whose refusal is oldest, so that each login that could work gets its turn (H49).
+- A guess is written down before it is made, under the file lock, and settled when it is known what came of it. One of a
+  process that died counts like a refusal until the lock time is over.
 - A device that says it is locked is left alone until its time is over.
 """
 
@@ -29,11 +32,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused, StateError
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import MOST_CREDENTIALS
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import files
 
 LOCK_SECONDS = 1800  # how long a wrong login counts, where the device does not tell its own lock time
 MOST_UNKNOWN = 2  # wrong logins within that time, where the device does not tell its limit
-KEEP = 20  # refusals that are remembered; older ones have long run out
+KEEP = 20  # refusals that are remembered, for the order also beyond the lock time, until a login works
 
 
 class Ledger:
@@ -42,6 +46,7 @@ class Ledger:
     def __init__(self, folder: str, device: str) -> None:
         self.folder, self.device = folder, device
         self.path = os.path.join(folder, "ledger.json")
+        self._guesses = ""  # what marks our own guesses in the file, until note() settles them
 
     # -- what may be tried -------------------------------------------------------------------------------------------
     def check_locked(self) -> None:
@@ -50,23 +55,44 @@ class Ledger:
         if isinstance(until, (int, float)) and 0 < until - time.time() < 86400:
             raise _alone(self.device, "it locked us out", until)
 
-    def choose(self, credentials: Sequence[Mapping[str, str]], known_good: str, retry: bool) -> list[dict[str, str]]:
-        """Of the logins that could work, those that may be tried now, in order; LoginRefused says until when none may.
+    def choose(
+        self, credentials: Sequence[Mapping[str, str]], known_good: str, retry: bool, check: bool = False
+    ) -> list[dict[str, str]]:
+        """Of the logins that could work, those that are tried now, in order; LoginRefused says until when none may.
 
+        Guesses among them are counted from now on, until note() says what came of them.
         known_good: the label that worked last time ("" where unknown). retry: the user says to try once more.
+        check: check mode, which writes no file while all goes well: only what was refused is counted, afterwards.
         """
-        ledger = self._read()
-        recent = self._recent(ledger)
-        room = self._limit(ledger) - len(recent)
-        fresh = [dict(c) for c in credentials if not recent or retry or not self._is_refused(c, recent)]
-        if not fresh and credentials:
-            raise _alone(
-                self.device, "this login was refused before and is not tried again", recent[-1]["until"],
-                "Correct nwcs_username or nwcs_password, or run once with -e nwcs_retry=true.",
-            )  # fmt: skip
-        if room < 1 and recent and not (retry or fresh[0]["label"] == known_good):
-            raise _alone(self.device, f"{len(recent)} logins were refused, one more could lock it", recent[0]["until"])
-        return fresh[: max(1, room)]
+        if not credentials:
+            return []
+        before = self._read()
+        good = next((c for c in credentials if c["label"] == known_good), None)
+        if good and self._refused_at(before, good) is None:
+            return [dict(good)]
+        with contextlib.nullcontext(before) if check else self._changing() as ledger:
+            recent = self._recent(ledger)
+            known = [(self._refused_at(ledger, credential), dict(credential)) for credential in credentials]
+            known.sort(key=lambda pair: -1.0 if pair[0] is None else pair[0])
+            now, seconds = time.time(), self._seconds(ledger)
+            fresh = [credential for at, credential in known if retry or at is None or abs(now - at) >= seconds]
+            if not fresh:
+                raise _alone(
+                    self.device, "this login was refused before and is not tried again", recent[-1]["until"],
+                    "Correct nwcs_username or nwcs_password, or run once with -e nwcs_retry=true.",
+                )  # fmt: skip
+            room = self._limit(ledger) - len(recent)
+            if room < 1 and recent and not retry:
+                tried = " or are being tried" if any(wrong.get("guess") for wrong in recent) else ""
+                why = f"{len(recent)} logins were refused{tried}, one more could lock it"
+                raise _alone(self.device, why, recent[0]["until"])
+            # Who insists gets a login that was never refused, and one that was.
+            chosen = fresh[: MOST_CREDENTIALS if retry else min(max(1, room), MOST_CREDENTIALS)]
+            if not check:
+                self._guesses = self._guesses or os.urandom(8).hex()
+                for _guess in chosen:
+                    self._add(ledger, "", guess=self._guesses)
+            return chosen
 
     def may_test_refusal(self) -> bool:
         """Is there room for a deliberate wrong login? None was wrong within the lock time, and one more may fail."""
@@ -96,30 +122,32 @@ class Ledger:
         refused = [line for line in logins if line.get("refused") and not line.get("deliberate")]
         accepted = [line for line in logins if not line.get("refused")]
         before = self._read()
-        if not refused and not (accepted and (before.get("wrong") or before.get("locked_until"))):
+        if not (refused or self._guesses or (accepted and (before.get("wrong") or before.get("locked_until")))):
             return
         with self._changing() as ledger:
-            ledger["wrong"] = [{n: v for n, v in w.items() if n != "until"} for w in self._recent(ledger)]
+            wrong = ledger.get("wrong", [])
+            ledger["wrong"] = [w for w in wrong if not self._guesses or w.get("guess") != self._guesses]
             for line in refused:
                 if line.get("locked"):
                     # It refuses right logins too, so this one is not marked; its count begins anew after that time.
                     ledger["locked_until"] = time.time() + (line.get("seconds") or self._seconds(ledger))
-                    ledger["wrong"] = []
+                    ledger["wrong"] = [{**wrong, "at": 0.0} for wrong in ledger["wrong"]]  # only for the order
                     continue
                 password = passwords.get((line["username"], line["label"]))
                 self._add(ledger, "" if password is None else self._mark(ledger, line["username"], password))
-            if not accepted:
-                return
-            ledger.pop("locked_until", None)
-            if any(wrong["mark"] for wrong in ledger["wrong"]):
+            if accepted:
+                ledger.pop("locked_until", None)
                 # What works now is not refused any more: somebody set it back, or the device was only late.
-                pairs = [(a["username"], passwords.get((a["username"], a["label"]))) for a in accepted]
-                marks = {self._mark(ledger, username, password) for username, password in pairs if password is not None}
-                ledger["wrong"] = [wrong for wrong in ledger["wrong"] if wrong["mark"] not in marks]
+                ledger["wrong"] = [{n: v for n, v in w.items() if n != "until"} for w in self._recent(ledger)]
+                if any(wrong["mark"] for wrong in ledger["wrong"]):
+                    pairs = [(a["username"], passwords.get((a["username"], a["label"]))) for a in accepted]
+                    marks = {self._mark(ledger, name, password) for name, password in pairs if password is not None}
+                    ledger["wrong"] = [wrong for wrong in ledger["wrong"] if wrong["mark"] not in marks]
+        self._guesses = ""
 
     def refused(self, credential: Mapping[str, str]) -> bool:
-        """Was this login refused within the lock time?"""
-        return self._is_refused(credential, self._recent(self._read()))
+        """Was this login refused, and none accepted since? However long ago that is."""
+        return self._refused_at(self._read(), credential) is not None
 
     # -- inside ----------------------------------------------------------------------------------------------------
     def _read(self) -> dict[str, Any]:
@@ -138,9 +166,11 @@ class Ledger:
             raise StateError(f"cannot open {self.path}.lock: {error.strerror}.", "Check its owner.") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            ledger = self._read()
+            before = self._read()
+            ledger = dict(before)
             yield ledger
-            files.write_json(self.path, ledger)
+            if ledger != before:
+                files.write_json(self.path, ledger)
         finally:
             os.close(handle)
 
@@ -163,14 +193,13 @@ class Ledger:
         return MOST_UNKNOWN if rules.get("attempts") is None else max(0, rules["attempts"] - 1)
 
     @staticmethod
-    def _add(ledger: dict[str, Any], mark: str) -> None:
-        ledger["wrong"] = [*ledger.get("wrong", ()), {"at": time.time(), "mark": mark}][-KEEP:]
+    def _add(ledger: dict[str, Any], mark: str, **more: str) -> None:
+        ledger["wrong"] = [*ledger.get("wrong", ()), {"at": time.time(), "mark": mark, **more}][-KEEP:]
 
-    def _is_refused(self, credential: Mapping[str, str], recent: Sequence[Mapping[str, Any]]) -> bool:
-        marks = {wrong["mark"] for wrong in recent if wrong["mark"]}
-        if not marks:
-            return False
-        return self._mark(self._read(), credential["username"], credential["password"]) in marks
+    def _refused_at(self, ledger: dict[str, Any], credential: Mapping[str, str]) -> float | None:
+        """When this login was refused last, as far as it is remembered."""
+        times = {wrong["mark"]: wrong["at"] for wrong in ledger.get("wrong", ()) if wrong["mark"]}
+        return times.get(self._mark(ledger, credential["username"], credential["password"])) if times else None
 
     @staticmethod
     def _mark(ledger: dict[str, Any], username: str, password: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import changing, controller, inventory, sheet
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import changing, controller, inventory, ledger, sheet
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
 
 VAULT = VaultLib([("default", VaultSecret(b"k7Qz-mP2x-Lw9v-Rt4b"))])
@@ -262,6 +262,114 @@ def test_a_refused_login_is_not_tried_again_until_it_changes(site: Site) -> None
     other = site.run({"snapshot": snapshot(), "login": "bootstrap", "requests": 1}, job="drift",
                      nwcs_password="another-12345").drift()  # fmt: skip
     assert other["error"] is None
+
+
+def refusing_all_but(work: str, job: dict[str, Any], said: list[str]) -> dict[str, Any]:
+    """What a job answers on a device that takes the login labelled `work` only; said: the refused ones."""
+    lines = []
+    for entry in job["spec"]["credentials"]:
+        right = entry["label"] == work
+        lines.append({"username": entry["username"], "label": entry["label"], "refused": not right})
+        if right:
+            return {"snapshot": snapshot(), "login": work, "requests": 1, "logins": lines}
+        said.append(entry["label"])
+    return {"error": {"code": "login_refused", "message": "no", "advice": ""}, "logins": lines}
+
+
+@pytest.mark.parametrize("known_good", ["", "current"])
+@pytest.mark.parametrize(("retry", "minutes"), [(False, 5), (False, 31), (True, 5), (True, 31)])
+def test_a_device_that_was_reset_lets_us_in_within_the_next_lock_time(
+    site: Site, monkeypatch: pytest.MonkeyPatch, retry: bool, minutes: int, known_good: str
+) -> None:
+    """The store knows a current and a pending password, the device knows the factory one only (H49, H44)."""
+    for password in ("current-12345", "pending-12345"):
+        store = site.store()
+        store.prepare({"accounts.admin": password}, "test")
+        if password == "current-12345":
+            store.promote(["accounts.admin"])
+    now, refused, began = [1_800_000_000.0], list[tuple[float, str]](), 1_800_000_000.0
+    monkeypatch.setattr(ledger.time, "time", lambda: now[0])
+    while True:
+        said: list[str] = []
+        work = site.run(job="drift", **({"nwcs_retry": True} if retry and refused else {}))
+        if known_good:
+            work.state.remember(login=known_good)
+        work.send = lambda job, said=said: refusing_all_but("bootstrap", job, said)
+        result = work.drift()
+        refused += [(now[0], label) for label in said]
+        recent = [label for at, label in refused if now[0] - at < ledger.LOCK_SECONDS]
+        assert retry or len(recent) <= ledger.MOST_UNKNOWN, refused
+        if result["error"] is None:
+            break
+        now[0] += 60 * minutes
+        assert now[0] - began <= 2 * ledger.LOCK_SECONDS + 120, f"bootstrap was never tried: {refused}"
+    assert {label for _at, label in refused} <= {"current", "pending"}
+
+
+def test_a_guess_is_written_down_before_it_is_sent(site: Site) -> None:
+    work = site.run(job="drift")
+    counted = []
+
+    def send(job: dict[str, Any]) -> dict[str, Any]:
+        counted.append(len(work.ledger._read()["wrong"]))
+        raise KeyboardInterrupt
+
+    work.send = send
+    with pytest.raises(KeyboardInterrupt):
+        work.drift()
+    assert counted == [1] and len(work.ledger._read()["wrong"]) == 1
+    other = site.run({"snapshot": snapshot(), "login": "bootstrap", "requests": 1, "logins": []}, job="drift")
+    assert other.drift()["error"] is None
+    assert len(other.ledger._read()["wrong"]) == 1, "its own is settled, that of the one that died is not"
+
+
+def test_what_stops_before_anything_is_sent_counts_no_guess(site: Site) -> None:
+    work = site.run(nwcs_design={"services": {"telnet": {"enabled": "perhaps"}}})
+    assert work.harden()["error"] is not None and site.asked == []
+    assert not os.path.exists(work.ledger.path)
+
+
+def test_the_ordinary_run_writes_no_ledger(site: Site) -> None:
+    answer = {"snapshot": snapshot(), "login": "bootstrap", "requests": 1,
+              "logins": [{"username": "admin", "label": "bootstrap", "refused": False}]}  # fmt: skip
+    path = site.run(dict(answer), job="drift").ledger.path
+    site.work.drift()
+    before = os.stat(path).st_ino
+    for _number in range(2):
+        assert site.run(dict(answer), job="drift").drift()["error"] is None
+    assert os.stat(path).st_ino == before, "it is replaced whole when it is written"
+
+
+def test_a_new_password_that_is_refused_is_not_taken_for_the_pending_one_that_works(site: Site) -> None:
+    site.store().prepare({"accounts.admin": "pending-12345"}, "test")
+    lines = [("pending", False), ("new", True), ("pending", False)]
+    logins = [{"username": "admin", "label": label, "refused": refused} for label, refused in lines]
+    done = applied({OWN: "failed"}, sent=["accounts.admin"], logins=logins)
+    site.run(planned(change(OWN, "managed", 1), login="pending", **NEED), done).rotate()
+    new = site.asked[1]["spec"]["secrets"]["accounts.admin"]
+    assert new != "pending-12345"
+    book = site.work.ledger
+    assert book.refused({"username": "admin", "password": new})
+    assert not book.refused({"username": "admin", "password": "pending-12345"})
+    assert len(book._read()["wrong"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("pins", "state", "may"),
+    [
+        (["BB"], "confirmed", ["BB"]),  # AA was confirmed once, and is withdrawn
+        (["AA", "BB"], "confirmed", ["AA", "BB"]),
+        (["BB"], "unverified", ["BB"]),
+        ([], "unverified", ["AA"]),
+    ],
+)
+def test_a_fingerprint_counts_as_confirmed_while_the_inventory_says_so(
+    site: Site, pins: list[str], state: str, may: list[str]
+) -> None:
+    work = site.run(nwcs_tls_verify=False)
+    work.device.options["pins"] = pins
+    work.state.remember(pin={"sha256": "AA", "state": state})
+    assert work._pins(None) == may
 
 
 def test_a_device_that_cannot_be_read_is_never_clean(site: Site) -> None:

@@ -15,12 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Credential
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, LoginRefused, StateError
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import ledger as ledger_module
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.ledger import LOCK_SECONDS, Ledger
 
 PENDING = {"username": "admin", "password": "pending-password", "label": "pending"}
 CURRENT = {"username": "admin", "password": "current-password", "label": "current"}
+BOOTSTRAP = {"username": "admin", "password": "factory-password", "label": "bootstrap"}
 BOTH = [PENDING, CURRENT]
 KNOWN = {(c["username"], c["label"]): c["password"] for c in BOTH}
 NO, YES = {"refused": True}, {"refused": False}
@@ -47,6 +50,14 @@ def ledger(tmp_path: Path, clock: Clock) -> Ledger:
 
 def tried(credential: dict[str, str], came: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"username": credential["username"], "label": credential["label"], **came, **more}
+
+
+def tried_ok(label: str) -> dict[str, Any]:
+    return {"username": "admin", "label": label, **YES}
+
+
+def known(credentials: list[dict[str, str]]) -> dict[tuple[str, str], str]:
+    return {(c["username"], c["label"]): c["password"] for c in credentials}
 
 
 def labels(credentials: list[dict[str, str]]) -> list[str]:
@@ -109,7 +120,7 @@ class TestChoosing:
         with pytest.raises(LoginRefused):
             ledger.choose(BOTH, "", False)
         clock.now += 61
-        assert ledger.choose(BOTH, "", False) == BOTH
+        assert labels(ledger.choose(BOTH, "", False)) == ["current", "pending"]
 
     def test_a_login_that_worked_last_time_is_no_guess(self, ledger: Ledger) -> None:
         ledger.learn({"attempts": 2, "seconds": 60, "locks": True})
@@ -123,6 +134,115 @@ class TestChoosing:
         assert not ledger.refused(PENDING)
 
 
+class TestTurns:
+    """Each login that could work gets its turn, however often others are refused (H49)."""
+
+    @pytest.mark.parametrize("retry", [False, True])
+    def test_a_login_that_was_never_refused_comes_before_those_that_were(
+        self, ledger: Ledger, clock: Clock, retry: bool
+    ) -> None:
+        ledger.note([tried(PENDING, NO), tried(CURRENT, NO)], KNOWN)
+        clock.now += LOCK_SECONDS + 1
+        assert labels(ledger.choose([*BOTH, BOOTSTRAP], "", retry)) == ["bootstrap", "pending"]
+
+    def test_then_the_one_whose_refusal_is_oldest(self, ledger: Ledger, clock: Clock) -> None:
+        everything = [*BOTH, BOOTSTRAP]
+        seen = []
+        for _period in range(3):
+            chosen = ledger.choose(everything, "current", False)
+            ledger.note([tried(credential, NO) for credential in chosen], known(chosen))
+            seen.append(labels(chosen))
+            clock.now += LOCK_SECONDS + 1
+        assert seen == [["current"], ["pending", "bootstrap"], ["current", "pending"]]
+
+    def test_a_login_that_worked_last_time_and_was_refused_since_is_a_guess(
+        self, ledger: Ledger, clock: Clock
+    ) -> None:
+        ledger.learn({"attempts": 2, "seconds": LOCK_SECONDS, "locks": True})
+        ledger.note([tried(CURRENT, NO)], KNOWN)
+        clock.now += LOCK_SECONDS + 1
+        ledger.note([tried(PENDING, NO)], KNOWN)
+        with pytest.raises(LoginRefused):
+            ledger.choose(BOTH, "current", False)
+
+    def test_a_clock_that_was_set_back_keeps_no_login_out_for_ever(self, ledger: Ledger, clock: Clock) -> None:
+        ledger.note([tried(PENDING, NO), tried(CURRENT, NO)], KNOWN)
+        clock.now -= 86400
+        assert ledger.choose(BOTH, "current", False) == BOTH
+
+    def test_who_insists_gets_one_of_each_kind(self, ledger: Ledger) -> None:
+        ledger.note([tried(PENDING, NO), tried(CURRENT, NO)], KNOWN)
+        assert labels(ledger.choose([*BOTH, BOOTSTRAP], "current", True)) == ["bootstrap", "pending"]
+
+    def test_what_is_remembered_ends_with_a_login_that_works(self, ledger: Ledger, clock: Clock) -> None:
+        ledger.note([tried(PENDING, NO)], KNOWN)
+        clock.now += LOCK_SECONDS + 1
+        assert ledger.refused(PENDING)
+        ledger.note([tried(CURRENT, YES)], KNOWN)
+        assert not ledger.refused(PENDING) and ledger._read()["wrong"] == []
+
+
+class TestGuesses:
+    """They are counted before they are made, over all processes (H44)."""
+
+    def test_two_at_the_same_time_share_the_room(self, ledger: Ledger) -> None:
+        assert ledger.choose(BOTH, "", False) == BOTH
+        other = Ledger(ledger.folder, "cam")
+        with pytest.raises(LoginRefused, match="2 logins were refused or are being tried"):
+            other.choose(BOTH, "", False)
+        assert labels(other.choose(BOTH, "current", False)) == ["current"], "no guess"
+        ledger.note([tried(PENDING, NO), tried(CURRENT, YES)], KNOWN)
+        assert labels(other.choose(BOTH, "", False)) == ["current"]
+
+    def test_many_processes_together_stay_below_the_limit(self, tmp_path: Path) -> None:
+        fork = multiprocessing.get_context("fork")
+        counts = fork.SimpleQueue()
+        workers = [fork.Process(target=_choose_some, args=(str(tmp_path / "cam"), counts)) for _number in range(6)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(30)
+        assert sum(counts.get() for _worker in workers) == 2
+
+    def test_those_of_a_process_that_died_count_until_the_lock_time_is_over(self, ledger: Ledger, clock: Clock) -> None:
+        ledger.choose(BOTH, "", False)
+        again = Ledger(ledger.folder, "cam")
+        with pytest.raises(LoginRefused):
+            again.choose(BOTH, "", False)
+        clock.now += LOCK_SECONDS + 1
+        assert again.choose(BOTH, "", False) == BOTH, "nothing is known to be refused"
+
+    @pytest.mark.parametrize("came", [[], [tried_ok("pending")]], ids=["no answer", "accepted"])
+    def test_what_was_not_refused_is_taken_back(self, ledger: Ledger, came: list[dict[str, Any]]) -> None:
+        ledger.choose(BOTH, "", False)
+        ledger.note(came, KNOWN)
+        assert ledger._read()["wrong"] == []
+
+    def test_a_login_that_works_costs_nothing(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ledger_module.hashlib, "scrypt", None)
+        for credentials in ([CURRENT], [CURRENT, PENDING]):
+            assert not ledger.refused(CURRENT)
+            assert ledger.choose(credentials, "current", False) == [CURRENT]
+            ledger.note([tried(CURRENT, YES)], KNOWN)
+        assert not Path(ledger.folder).exists()
+
+    def test_check_mode_keeps_to_the_room_and_writes_only_what_was_refused(self, ledger: Ledger) -> None:
+        assert ledger.choose(BOTH, "", False, check=True) == BOTH
+        assert not Path(ledger.folder).exists()
+        Ledger(ledger.folder, "cam").choose(BOTH, "", False)
+        with pytest.raises(LoginRefused):
+            ledger.choose(BOTH, "", False, check=True)
+
+
+def test_the_password_that_a_job_sets_has_a_label_of_its_own() -> None:
+    """A job may have come in with an older pending password: the two must not be taken for each other."""
+    session = Session({"name": "cam", "family": "onvif", "secrets": {"accounts.admin": "new"}})
+    for password in ("old", "new"):
+        with session._counted(Credential("admin", password, "pending")):
+            pass
+    assert [line["label"] for line in session.logins] == ["pending", "new"]
+
+
 class TestLocked:
     def test_a_lock_that_is_over_begins_the_count_anew(self, ledger: Ledger, clock: Clock) -> None:
         """It refused the right login as well, so that one is no wrong login (H21)."""
@@ -130,7 +250,7 @@ class TestLocked:
         ledger.note([tried(CURRENT, NO, locked=True, seconds=90)], KNOWN)
         clock.now += 91
         ledger.check_locked()
-        assert ledger.choose(BOTH, "current", False) == BOTH
+        assert labels(ledger.choose(BOTH, "", False)) == ["current", "pending"]
         ledger.note([tried(CURRENT, NO)], KNOWN)
         assert labels(ledger.choose(BOTH, "", False)) == ["pending"], "a refusal by an open device counts"
 
@@ -233,6 +353,13 @@ class TestFile:
         for worker in workers:
             worker.join(30)
         assert len(Ledger(folder, "cam")._read()["wrong"]) == 12
+
+
+def _choose_some(folder: str, counts: Any) -> None:
+    try:
+        counts.put(len(Ledger(folder, "cam").choose(BOTH, "", False)))
+    except LoginRefused:
+        counts.put(0)
 
 
 def _note_some(folder: str, number: int) -> None:
