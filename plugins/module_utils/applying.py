@@ -18,6 +18,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     VALUE,
     Document,
     Stored,
+    Transaction,
     secret_name,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
@@ -25,10 +26,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     Busy,
     DeviceError,
     LoginRefused,
+    NwcsError,
     Refused,
+    Unsupported,
     WrongDevice,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.judging import Written
+from ansible_collections.nwcs.hardening.plugins.module_utils.judging import LOGIN_PROOF, Written
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MANAGED, Change
 from ansible_collections.nwcs.hardening.plugins.module_utils.proving import Prover
 from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
@@ -82,9 +85,6 @@ class Applier(Prover):
                 self._guarded_step(step)
             except DeviceError as error:
                 self.lost = error
-                for change in step.changes:
-                    if settings.key_text(change.key) not in self.outcomes:
-                        self._note(change, "failed", why=f"the device was lost in this step: {error.message}")
         return self
 
     def _steps(self, trees: Mapping[str, Any]) -> list[Step]:
@@ -106,9 +106,23 @@ class Applier(Prover):
     def _guarded_step(self, step: Step) -> None:
         self.hook(f"{step.name}:begin")
         with uninterrupted():
-            self._step(step)
+            self._step_or_doubt(step)
             self._replace_what_stays(step.changes)
         self.hook(f"{step.name}:end")
+
+    def _step_or_doubt(self, step: Step) -> None:
+        """A step; when the device is lost in it, only what a login has proven is told as changed."""
+        try:
+            self._step(step)
+        except DeviceError as error:
+            for change in step.changes:
+                line = self.outcomes.get(settings.key_text(change.key))
+                if line is None:
+                    self._note(change, "failed", why=f"the device was lost in this step: {error.message}")
+                elif line["outcome"] == "changed" and LOGIN_PROOF not in line.get("proof", ""):
+                    line.pop("proof", None)
+                    line.update(outcome="not_checked", why=f"not proven: {error.message}")
+            raise
 
     def _step(self, step: Step) -> None:
         changes = [change for change in step.changes if not self._cuts_us_off(change)]
@@ -168,7 +182,7 @@ class Applier(Prover):
             want = Want(change.new)
             if reading is not None and reading.state == VALUE and compare.difference(change.key, want, reading) is None:
                 self._note(change, "changed", reading, "it changed together with another setting", "read")
-            elif reading is None and change.new is ABSENT:
+            elif reading is None and change.new is ABSENT and self._seen(change, now):
                 self._note(change, "changed", None, "it went together with another setting", "read")
             else:
                 needed.append(change)
@@ -251,7 +265,7 @@ class Applier(Prover):
             again = Change(key, None, MANAGED, Want(MANAGED, "strict", "account that cannot be removed"), Phase.CLOSE)
             documents = [self.documents[name] for name in self._documents_of(again)]
             transaction = next((document.transaction for document in documents if document.transaction), "")
-            self._step(Step(Phase.CLOSE, transaction, [again]))
+            self._step_or_doubt(Step(Phase.CLOSE, transaction, [again]))
 
     def _transact(self, step: Step, changes: list[Change], written: Written, names: set[str]) -> None:
         """Apply with the device's own rollback armed; confirm only after reading back and a new login (H45)."""
@@ -279,47 +293,73 @@ class Applier(Prover):
             self.session.prove(credential=self._own_new(step, changes))
         except DeviceError as error:
             self.refusals += isinstance(error, LoginRefused)
-            for change in changes:
-                self._note(change, "undone", why=f"rolled back: {error.message}", guard="commit-confirm")
-                self._pass_over(change, error)
-            transaction.abandon(ctx)
+            self._roll_back(transaction, changes, written, error)
             if isinstance(error, WrongDevice):
                 raise
             return
         self.hook(f"confirm:{step.transaction}:before")
-        transaction.confirm(ctx)
+        try:
+            transaction.confirm(ctx)
+        except DeviceError as error:
+            # What still reads new may be kept, or be taken back by the device's timer: nobody knows yet.
+            self._judge_back(changes, written, error, "not confirmed", "commit-confirm", otherwise="not_checked")
+            raise
         self.notes += [note for note in ctx.notes if note not in self.notes]
         if step.own:
             self._move_login(changes, written)
         self._prove_accounts(changes)
 
+    def _roll_back(
+        self, transaction: Transaction, changes: list[Change], written: Written, failure: DeviceError
+    ) -> None:
+        try:
+            transaction.abandon(self.session.ctx)
+        except DeviceError as second:
+            for change in changes:
+                self._note(change, "failed", why=f"{failure.message}; and it was not taken back: {second.message}")
+                self._pass_over(change, failure)
+            raise
+        self._judge_back(changes, written, failure, "rolled back", "commit-confirm", taken_back=True)
+
     def _prove_or_undo(self, changes: list[Change], written: Written) -> None:
-        """A new connection must get in after this step; else what it stored is put back, newest first."""
+        """A new connection must get in after this step; else what it sent is put back, newest first."""
         try:
             self.session.prove()
             return
         except DeviceError as error:
             failure = error
         self.refusals += isinstance(failure, LoginRefused)
-        for document in reversed(written.order):
-            if document.name not in written.stored:
-                continue
-            self.hook(f"restore:{document.name}:before")
-            try:
-                document.store(self.session.ctx, written.after[document.name], written.before[document.name])
-            except DeviceError as second:
-                why = f"{failure.message}; and it could not be undone: {second.message}"
-                for change in changes:
-                    self._note(change, "failed", why=why)
-                raise failure from None
-        readings = decode(self.driver, self.session.ctx, self._fetch(written.before))
-        for change in changes:
-            why = f"a new connection was not possible ({failure.message}), so this step was put back"
-            self._note(change, "undone", readings.get(change.key), why, guard="proof")
-            self._pass_over(change, failure)
-        if isinstance(failure, WrongDevice):
+        problem = "; ".join(self._put_back(written))
+        why = "a new connection was not possible, so this step was put back"
+        whole = self._judge_back(changes, written, failure, why, "proof", problem)
+        if isinstance(failure, WrongDevice) or (problem and not whole):
             raise failure
         self.session.prove()  # the state that was put back must let us in again; else the device is told as lost
+
+    def _put_back(self, written: Written) -> list[str]:
+        """Store what was there before, also where the answer was an error: the device may have done it (H30).
+
+        Gives what went wrong. A document that fails does not keep the others back.
+        """
+        problems = []
+        for document in reversed(written.order):
+            error = written.errors.get(document.name)
+            if error is None and document.name not in written.stored:
+                continue  # nothing was sent
+            old, new = written.after[document.name], written.before[document.name]
+            try:
+                if isinstance(error, (Refused, Unsupported)):
+                    # A clear no to all of it, or to a part (one account of several): only what is there can tell.
+                    old = self._fetch([document.name]).get(document.name, new)
+                    if old == new:
+                        continue
+                    if isinstance(old, Exception):
+                        raise old
+                self.hook(f"restore:{document.name}:before")
+                document.store(self.session.ctx, old, new)
+            except NwcsError as second:  # also a password that nobody knows any more
+                problems.append(second.message)
+        return problems
 
 
 def _ordered(documents: list[Document]) -> list[Document]:

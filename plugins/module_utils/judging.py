@@ -45,6 +45,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.session import Sess
 
 PASSING = (Unreachable, BadAnswer, Busy)  # says that the way or the moment was bad, nothing of the value
 SETTLE = (0.0, 0.3, 1.0)  # seconds between the readings after a store
+LOGIN_PROOF = "login on a new connection"
 
 
 @dataclass
@@ -99,13 +100,16 @@ class Judge:
                 return tuple(dict.fromkeys(name for binding in ways for name in binding.documents))
         return ()
 
-    def _read_until(self, changes: list[Change], names: Iterable[str]) -> Readings:
+    def _read_until(
+        self, changes: list[Change], names: Iterable[str], seen: Callable[[Change, Readings], bool] | None = None
+    ) -> Readings:
         """Read, at most three times, until every change is seen."""
         readings: Readings = {}
+        seen = seen or self._seen
         for pause in SETTLE:
             time.sleep(pause)  # a settling time with a bound, not a wait for a state: the last reading is judged
             readings = decode(self.driver, self.session.ctx, self._fetch(names))
-            if all(self._seen(change, readings) for change in changes):
+            if all(seen(change, readings) for change in changes):
                 break
         return readings
 
@@ -115,7 +119,7 @@ class Judge:
             return True
         reading = readings.get(change.key)
         if change.new is ABSENT:
-            return reading is None or reading.state == NOT_OFFERED
+            return not _list_unknown(change.key, readings) and (reading is None or reading.state == NOT_OFFERED)
         return reading is not None and compare.difference(change.key, Want(change.new), reading) is None
 
     def _judge(self, change: Change, readings: Readings, written: Written) -> None:
@@ -137,6 +141,8 @@ class Judge:
             self._note(change, "pending_restart", reading, "on this model it shows after a restart (model table)")
         elif reading is not None and reading.state != VALUE and change.new is not ABSENT:
             self._note(change, "not_checked", reading, reading.why)
+        elif reading is None and change.new is ABSENT:
+            self._note(change, "not_checked", why="the list that it was in could not be read")
         elif error is not None:
             self._note(change, "failed", reading, f"the device answered with an error: {error.message}")
             self._pass_over(change, error)
@@ -168,6 +174,52 @@ class Judge:
                        reading, why)  # fmt: skip
         else:
             self._note(change, "failed", reading, f"it reads off, but it still answers ({seen.source})")
+
+    def _judge_back(
+        self, changes: list[Change], written: Written, failure: DeviceError, why: str, guard: str, problem: str = "",
+        taken_back: bool = False, otherwise: str = "failed",
+    ) -> bool:  # fmt: skip
+        """After a proof that failed: `undone` only where it reads as before. True when all of it does.
+
+        why         how it was undone; problem: what went wrong with that
+        taken_back  the device's own rollback has said so: counts for what cannot be read
+        otherwise   the outcome of what does not read as before
+        """
+        before = decode(self.driver, self.session.ctx, written.before)
+        not_undone = f"not proven: {failure.message}; "
+        if problem:
+            not_undone += f"and it could not be undone: {problem}; "
+
+        def back(change: Change, now: Readings) -> bool:
+            return as_before(change.key, before, now) is not False
+
+        try:
+            now = self._read_until(changes, written.before, back)
+        except DeviceError as error:
+            for change in changes:
+                name = "failed" if problem else "not_checked"
+                self._pass_over(change, failure)
+                self._note(change, name, why=f"{not_undone}it could not be read afterwards: {error.message}")
+            raise failure from None
+        whole = True
+        for change in changes:
+            reading, known = now.get(change.key), self._outcome_of(change)
+            same = as_before(change.key, before, now)
+            if same is None:
+                same = True if taken_back else None
+            elif same and problem and known == "pending_restart":
+                same = None  # it read as before all the time
+            whole = whole and same is True
+            if same and known in ("refused", "unsupported"):
+                continue  # said at once, and so it is
+            self._pass_over(change, failure)
+            if same:
+                self._note(change, "undone", reading, f"{why}: {failure.message}", guard=guard)
+            elif same is None:
+                self._note(change, "not_checked", reading, f"{not_undone}whether it is as before cannot be read")
+            else:
+                self._note(change, otherwise, reading, f"{not_undone}it does not read as it did")
+        return whole
 
     def _look(self, service: str) -> Reading | None:
         endpoints = self.driver.endpoints(self.session.ctx, self.trees)
@@ -213,6 +265,22 @@ def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> l
             line = outcome(key, "side_effect", None, old, new, "nobody asked for this")
             found.append({**line, "read": shown})
     return found
+
+
+def as_before(key: Key, before: Readings, now: Readings) -> bool | None:
+    """Does a key read as it did? None: it cannot be told (a secret, not read, not to be believed)."""
+    old, new = before.get(key), now.get(key)
+    if settings.setting_of(key).secret or _unknown(old) or _unknown(new):
+        return None
+    if (old is None and _list_unknown(key, before)) or (new is None and _list_unknown(key, now)):
+        return None
+    there = [reading is not None and reading.state == VALUE and reading.value is not ABSENT for reading in (old, new)]
+    return compare.same(key, old.value, new.value) if all(there) else not any(there)  # type: ignore[union-attr]
+
+
+def _list_unknown(key: Key, readings: Readings) -> bool:
+    """Was the list that an item belongs to not read? Then an item that is not in it may still be there."""
+    return _unknown(readings.get(settings.pattern_of(key) or key))
 
 
 def _unknown(reading: Reading | None) -> bool:

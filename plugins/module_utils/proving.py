@@ -21,7 +21,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     Unsupported,
     WrongDevice,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.judging import Judge, Written
+from ansible_collections.nwcs.hardening.plugins.module_utils.judging import LOGIN_PROOF, Judge, Written
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import Change
 from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
     Readings,
@@ -79,7 +79,7 @@ class Prover(Judge):
             return
         self.proved.append(secret_name(old.username))
         self.old_logins.append(old)
-        self._note(change, "changed", proof="login on a new connection")
+        self._note(change, "changed", proof=LOGIN_PROOF)
 
     def _prove_accounts(self, changes: list[Change]) -> None:
         """A new account or password counts when a login with it works on a new connection."""
@@ -117,7 +117,7 @@ class Prover(Judge):
             for change in mine:
                 known = self.outcomes.get(settings.key_text(change.key), {})
                 if settings.setting_of(change.key).secret or known.get("outcome") == "changed":
-                    self._note(change, "changed", proof="login on a new connection")
+                    self._note(change, "changed", proof=LOGIN_PROOF)
                 elif known.get("outcome") == "failed":
                     why = f"{known.get('why', '')}; a login with it works, though"
                     self.outcomes[known["key"]]["why"] = why

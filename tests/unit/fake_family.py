@@ -54,6 +54,7 @@ class Box:
         self.identity = Identity("Maker", "Box", "S1", "02:00:00:00:00:01", "1.0", "uuid:1")
         self.log: list[str] = []
         self.say: dict[str, Any] = {}  # document -> exception to raise, "ignore", or Stored to answer
+        self.late: dict[str, Exception] = {}  # document -> what a store raises after it was done
         self.unreachable: set[str] = set()  # schemes
         self.staged: dict[str, Any] = {}
         self.snapshot: dict[str, Any] | None = None
@@ -109,6 +110,8 @@ def _store(name: str) -> Any:
                 box.staged[name] = copy.deepcopy(new)
             else:
                 box.trees[name] = copy.deepcopy(new)
+        if name in box.late:
+            raise box.late[name]
         return said if isinstance(said, Stored) else None
 
     return store
@@ -202,11 +205,15 @@ class FakeDriver(Driver):
 
     def confirm(self, ctx: Any) -> None:
         self.box.log.append("confirm")
+        if isinstance(self.box.say.get("confirm"), Exception):
+            raise self.box.say["confirm"]
         self.box.staged, self.box.snapshot = {}, None
 
     def abandon(self, ctx: Any) -> None:
         self.box.log.append("abandon")
-        if self.box.snapshot is not None:
+        if isinstance(self.box.say.get("abandon"), Exception):
+            raise self.box.say["abandon"]
+        if self.box.snapshot is not None and self.box.say.get("abandon") != "ignore":
             self.box.trees = self.box.snapshot
         self.box.staged, self.box.snapshot = {}, None
 

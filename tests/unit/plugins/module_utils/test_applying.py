@@ -15,7 +15,14 @@ from fake_family import Box, box, plan, spec  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs, judging
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Binding, Document, Reading, Stored
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Busy, Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    Busy,
+    DeviceError,
+    Refused,
+    Unreachable,
+    Unsupported,
+)
 
 
 def harden(design: dict[str, Any], hook: Any = None, **more: Any) -> dict[str, Any]:
@@ -253,6 +260,172 @@ def test_after_a_loss_the_rest_is_not_checked(box: Box) -> None:  # noqa: F811
 
     result = harden({"identity": {"name": "x"}, "services": {"telnet": {"enabled": False}}}, cut)
     assert said(result) == {"identity.name": "failed", "services.telnet.enabled": "not_checked"}
+
+
+# -- a proof that fails or is cut off: the lines say what is known, no more --------------------------------------------
+ALLOW = {"access": {"mode": "allow", "sources": ["192.0.2.9"]}}
+
+
+def shut_by_filter(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """With the filter no new connection gets in; the open one still works."""
+    driver = jobs.Session(spec()).driver
+    honest = driver.login
+
+    def login(transport: Any, credential: Any) -> None:
+        if box.trees["filter"]["mode"] == "allow":
+            raise BadAnswer("box: the connection was closed")
+        honest(transport, credential)
+
+    monkeypatch.setattr(driver, "login", login)
+
+
+def stores(box: Box, name: str) -> int:  # noqa: F811
+    return len([line for line in box.log if line.startswith(f"store {name} ")])
+
+
+def test_what_was_done_with_an_error_is_put_back_too(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """The answer is an error, the device did it (H30), and it shuts us out."""
+    shut_by_filter(box, monkeypatch)
+    box.late["filter"] = BadAnswer("box: 500")
+    result = harden(ALLOW)
+    assert box.trees["filter"] == {"mode": "off", "sources": []} and stores(box, "filter") == 2
+    line = result["outcomes"]["access.mode"]
+    assert (line["outcome"], line["read"], line["guard"]) == ("undone", "off", "proof") and result["error"] is None
+
+
+def test_undone_is_what_reads_as_before(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """The device says yes to putting it back, and does nothing."""
+    shut_by_filter(box, monkeypatch)
+
+    def deaf(step: str) -> None:
+        if step == "restore:filter:before":
+            box.say["filter"] = "ignore"
+
+    result = harden(ALLOW, deaf)
+    line = result["outcomes"]["access.mode"]
+    assert (line["outcome"], line["read"]) == ("failed", "allow") and "does not read as it did" in line["why"]
+    assert result["error"]["code"] == "bad_answer"
+
+
+def test_one_document_that_cannot_be_put_back_leaves_the_others_theirs(
+    box: Box,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An account that is gone needs its password, which nobody told; the service comes back all the same."""
+    driver = jobs.Session(spec()).driver
+    honest = driver.login
+
+    def login(transport: Any, credential: Any) -> None:
+        if not box.trees["ways"]["telnet"]:
+            raise BadAnswer("box: the connection was closed")
+        honest(transport, credential)
+
+    monkeypatch.setattr(driver, "login", login)
+    result = harden({"services": {"telnet": {"enabled": False}}, "accounts": {"guest": "absent"}}, secrets={})
+    assert said(result) == {"services.telnet.enabled": "undone", 'accounts."guest".role': "failed"}
+    assert box.trees["ways"]["telnet"] is True
+    assert "could not be undone: no secret" in result["outcomes"]['accounts."guest".role']["why"]
+
+
+def test_a_clear_no_is_not_sent_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    driver = jobs.Session(spec()).driver
+    honest = driver.login
+
+    def login(transport: Any, credential: Any) -> None:
+        if not box.trees["ways"]["telnet"]:
+            raise BadAnswer("box: the connection was closed")
+        honest(transport, credential)
+
+    monkeypatch.setattr(driver, "login", login)
+    box.say["users"] = Refused("box: no")
+    steps: list[str] = []
+    result = harden({"services": {"telnet": {"enabled": False}}, "accounts": {"guest": "absent"}}, steps.append,
+                    secrets={})  # fmt: skip
+    assert said(result) == {"services.telnet.enabled": "undone", 'accounts."guest".role': "refused"}
+    assert [step for step in steps if step.startswith("restore")] == ["restore:ways:before"]
+
+
+@pytest.mark.parametrize("taken_back", [True, False])
+def test_a_confirm_that_fails_leaves_no_change(box: Box, taken_back: bool) -> None:  # noqa: F811
+    def timer(step: str) -> None:
+        if step == "confirm:fw:before" and taken_back:
+            box.trees = box.snapshot or {}
+
+    box.say["confirm"] = DeviceError("box: the router took the change back")
+    result = harden({"nat": {"upnp": False}}, timer)
+    line = result["outcomes"]["nat.upnp"]
+    assert (line["outcome"], line["read"]) == (("undone", True) if taken_back else ("not_checked", False))
+    assert "took the change back" in line["why"] and "proof" not in line
+    assert result["error"]["message"] == "box: the router took the change back"
+
+
+def test_put_back_and_not_read_is_not_checked(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    shut_by_filter(box, monkeypatch)
+    driver = jobs.Session(spec()).driver
+    honest = driver.fetch
+
+    def fetch(ctx: Any, names: Any) -> dict[str, Any]:
+        if stores(box, "filter") == 2:
+            raise Unreachable("box: it is gone")
+        return honest(ctx, names)
+
+    monkeypatch.setattr(driver, "fetch", fetch)
+    result = harden(ALLOW)
+    line = result["outcomes"]["access.mode"]
+    assert line["outcome"] == "not_checked" and "it is gone" in line["why"] and "connection was closed" in line["why"]
+    assert result["error"] is not None
+
+
+@pytest.mark.parametrize("answer", [DeviceError("box: it did not take it back"), "ignore"])
+def test_a_rollback_that_fails_is_not_undone(box: Box, answer: Any) -> None:  # noqa: F811
+    def cut(step: str) -> None:
+        if step == "apply:fw:read":
+            box.passwords["admin"] = "nobody knows"
+
+    box.say["abandon"] = answer
+    result = harden({"nat": {"upnp": False}}, cut)
+    line = result["outcomes"]["nat.upnp"]
+    assert line["outcome"] == "failed" and "was refused" in line["why"] and "guard" not in line
+    assert "did not take it back" in line["why"] or line["read"] is False
+
+
+def test_an_account_whose_login_could_not_be_tried_is_not_checked(
+    box: Box,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver = jobs.Session(spec()).driver
+    honest = driver.login
+
+    def login(transport: Any, credential: Any) -> None:
+        if credential.username == "b":
+            raise Unreachable("box: nothing listens")
+        honest(transport, credential)
+
+    monkeypatch.setattr(driver, "login", login)
+    result = harden({"accounts": {name: {"role": "viewer"} for name in ("a", "b")}, "identity": {"name": "x"}})
+    assert said(result) == {
+        'accounts."a".role': "changed", 'accounts."b".role': "not_checked", "identity.name": "not_checked",
+    }  # fmt: skip
+    assert result["proved"] == ["accounts.a"] and result["error"]["code"] == "unreachable"
+
+
+def test_an_account_is_not_gone_because_the_list_cannot_be_read(
+    box: Box,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    driver = jobs.Session(spec()).driver
+    honest = driver.fetch
+
+    def fetch(ctx: Any, names: Any) -> dict[str, Any]:
+        trees = honest(ctx, names)
+        if "users" in trees and stores(box, "users"):
+            trees["users"] = BadAnswer("box: cut")
+        return trees
+
+    box.say["users"] = "ignore"
+    monkeypatch.setattr(driver, "fetch", fetch)
+    result = harden({"accounts": {"guest": "absent"}})
+    assert said(result)['accounts."guest".role'] == "not_checked" and "guest" in box.trees["users"]
 
 
 def test_side_effects_are_told_and_what_was_not_read_is_none() -> None:
