@@ -179,8 +179,7 @@ def _let_time_pass(place: Site) -> None:
     """The lock time of every wrong login so far is over."""
     path = place.work.ledger.path
     with place.work.ledger._changing() as ledger:
-        for wrong in ledger.get("wrong", ()):
-            wrong["at"] -= 7200
+        ledger["wrong"] = [{**wrong, "at": wrong["at"] - 7200} for wrong in ledger.get("wrong", ())]
         if "locked_until" in ledger:
             ledger["locked_until"] = time.time() - 1
     assert Path(path).exists()
