@@ -23,6 +23,7 @@ Shared by all processes that share nwcs_state_dir; every change is made under a 
 from __future__ import annotations
 
 import contextlib
+import copy
 import datetime
 import fcntl
 import hashlib
@@ -167,7 +168,7 @@ class Ledger:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             before = self._read()
-            ledger = dict(before)
+            ledger = copy.deepcopy(before)
             yield ledger
             if ledger != before:
                 files.write_json(self.path, ledger)
