@@ -7,6 +7,7 @@
 # pylint: disable=unused-import
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -227,17 +228,22 @@ def test_http_stays_when_https_cannot_be_proven(box: Box) -> None:  # noqa: F811
     assert any("HTTPS" in note for note in result["notes"])
 
 
-def test_a_path_change_that_cuts_is_undone_where_we_still_can(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """New connections fail, the open one still works: the old filter comes back by it."""
+def shut_when(monkeypatch: pytest.MonkeyPatch, shut: Callable[[], bool]) -> None:
+    """No new connection gets in while `shut`; the open one still works."""
     driver = jobs.Session(spec()).driver
     honest = driver.login
 
     def login(transport: Any, credential: Any) -> None:
-        if box.trees["filter"]["mode"] == "allow":
+        if shut():
             raise BadAnswer("box: the connection was closed")
         honest(transport, credential)
 
     monkeypatch.setattr(driver, "login", login)
+
+
+def test_a_path_change_that_cuts_is_undone_where_we_still_can(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """New connections fail, the open one still works: the old filter comes back by it."""
+    shut_when(monkeypatch, lambda: box.trees["filter"]["mode"] == "allow")
     result = harden({"access": {"mode": "allow", "sources": ["192.0.2.9"]}, "identity": {"name": "x"}})
     assert said(result)["access.mode"] == "undone" and box.trees["filter"] == {"mode": "off", "sources": []}
     assert said(result)["identity.name"] == "changed" and result["error"] is None
@@ -266,26 +272,13 @@ def test_after_a_loss_the_rest_is_not_checked(box: Box) -> None:  # noqa: F811
 ALLOW = {"access": {"mode": "allow", "sources": ["192.0.2.9"]}}
 
 
-def shut_by_filter(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """With the filter no new connection gets in; the open one still works."""
-    driver = jobs.Session(spec()).driver
-    honest = driver.login
-
-    def login(transport: Any, credential: Any) -> None:
-        if box.trees["filter"]["mode"] == "allow":
-            raise BadAnswer("box: the connection was closed")
-        honest(transport, credential)
-
-    monkeypatch.setattr(driver, "login", login)
-
-
 def stores(box: Box, name: str) -> int:  # noqa: F811
     return len([line for line in box.log if line.startswith(f"store {name} ")])
 
 
 def test_what_was_done_with_an_error_is_put_back_too(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The answer is an error, the device did it (H30), and it shuts us out."""
-    shut_by_filter(box, monkeypatch)
+    shut_when(monkeypatch, lambda: box.trees["filter"]["mode"] == "allow")
     box.late["filter"] = BadAnswer("box: 500")
     result = harden(ALLOW)
     assert box.trees["filter"] == {"mode": "off", "sources": []} and stores(box, "filter") == 2
@@ -295,7 +288,7 @@ def test_what_was_done_with_an_error_is_put_back_too(box: Box, monkeypatch: pyte
 
 def test_undone_is_what_reads_as_before(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     """The device says yes to putting it back, and does nothing."""
-    shut_by_filter(box, monkeypatch)
+    shut_when(monkeypatch, lambda: box.trees["filter"]["mode"] == "allow")
 
     def deaf(step: str) -> None:
         if step == "restore:filter:before":
@@ -312,15 +305,7 @@ def test_one_document_that_cannot_be_put_back_leaves_the_others_theirs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An account that is gone needs its password, which nobody told; the service comes back all the same."""
-    driver = jobs.Session(spec()).driver
-    honest = driver.login
-
-    def login(transport: Any, credential: Any) -> None:
-        if not box.trees["ways"]["telnet"]:
-            raise BadAnswer("box: the connection was closed")
-        honest(transport, credential)
-
-    monkeypatch.setattr(driver, "login", login)
+    shut_when(monkeypatch, lambda: not box.trees["ways"]["telnet"])
     result = harden({"services": {"telnet": {"enabled": False}}, "accounts": {"guest": "absent"}}, secrets={})
     assert said(result) == {"services.telnet.enabled": "undone", 'accounts."guest".role': "failed"}
     assert box.trees["ways"]["telnet"] is True
@@ -328,15 +313,7 @@ def test_one_document_that_cannot_be_put_back_leaves_the_others_theirs(
 
 
 def test_a_clear_no_is_not_sent_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    driver = jobs.Session(spec()).driver
-    honest = driver.login
-
-    def login(transport: Any, credential: Any) -> None:
-        if not box.trees["ways"]["telnet"]:
-            raise BadAnswer("box: the connection was closed")
-        honest(transport, credential)
-
-    monkeypatch.setattr(driver, "login", login)
+    shut_when(monkeypatch, lambda: not box.trees["ways"]["telnet"])
     box.say["users"] = Refused("box: no")
     steps: list[str] = []
     result = harden({"services": {"telnet": {"enabled": False}}, "accounts": {"guest": "absent"}}, steps.append,
@@ -360,7 +337,7 @@ def test_a_confirm_that_fails_leaves_no_change(box: Box, taken_back: bool) -> No
 
 
 def test_put_back_and_not_read_is_not_checked(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    shut_by_filter(box, monkeypatch)
+    shut_when(monkeypatch, lambda: box.trees["filter"]["mode"] == "allow")
     driver = jobs.Session(spec()).driver
     honest = driver.fetch
 
