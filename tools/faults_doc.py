@@ -87,7 +87,7 @@ GUARDS = (
      "nothing is changed until it is released by name; reading goes on"),
     ("lease", "another run is changing the device",
      "this one leaves it alone; a run that died is recognised"),
-    ("weaker", "undo would bring back a value that the design asks to be otherwise",
+    ("weaker", "undo would bring back what harden changed, or the design asks to be otherwise",
      "it asks to be confirmed"),
     ("stop-rule", "too many devices of a run failed",
      "the rest is left alone"),
