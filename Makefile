@@ -23,7 +23,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-down test lint unit molecule faults sanity wheel bench changelog clean force
+.PHONY: help demo demo-down test lint unit long molecule faults sanity wheel bench changelog clean force
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -35,7 +35,7 @@ demo: $(VENV)/.lab ## start the simulated site and run the main job on it
 demo-down: $(VENV)/.lab ## stop the simulated site
 	@$(OWN_HOME) $(VENV)/bin/nwcs-lab down
 
-test: lint unit molecule ## all tests that need no root (lint, unit, contract, end to end, molecule)
+test: lint unit molecule ## the tests that need no root (lint, unit, contract, end to end, molecule)
 
 lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	ruff check .
@@ -44,14 +44,17 @@ lint: $(VENV)/.dev ## ruff, yamllint, ansible-lint, changelog fragments
 	antsibull-changelog lint
 
 unit: $(VENV)/.dev
-	$(OWN_HOME) pytest -n 2 --dist loadfile $(TESTS) $(PYTEST_ARGS)
+	$(OWN_HOME) pytest -n 2 --dist loadfile -m "not long" $(TESTS) $(PYTEST_ARGS)
+
+long: $(VENV)/.dev ## the tests that take long: faults at every kind of step, sequences, interruptions, a hundred cameras
+	$(OWN_HOME) pytest -n 2 --dist loadfile -m long $(TESTS) $(PYTEST_ARGS)
 
 # Whatever happens, no lab stays behind.
 molecule: $(VENV)/.dev
 	@code=0; $(OWN_HOME) molecule test --all || code=$$?; \
 	  if [ -e build/molecule/lab/lab.json ]; then $(OWN_HOME) nwcs-lab down --dir build/molecule/lab || true; fi; exit $$code
 
-faults: $(VENV)/.dev ## cut every change off at every step boundary (a quarter of an hour), writes build/faults.json
+faults: $(VENV)/.dev ## cut every change off at every step boundary (half an hour), writes build/faults.json
 	NWCS_FAULTS=all $(OWN_HOME) pytest -n 0 tests/faults/test_faults.py $(PYTEST_ARGS)
 
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy in build/

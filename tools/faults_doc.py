@@ -172,7 +172,8 @@ def _guards() -> str:
 def _summary(told: dict[str, Any]) -> str:
     return (
         f"\n**{told['cases']} cases: {told['lost_way_in']} lost the way in, {told['lost_secrets']} lost a secret, "
-        f"{told['unfinished']} did not finish.**\n"
+        f"{told['unfinished']} did not finish.** Many are played at a time and the waits of the test are short: "
+        f"{told['repeated']} that did not finish then were played once more, alone.\n"
     )
 
 

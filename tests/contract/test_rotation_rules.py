@@ -18,12 +18,18 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import campaign
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.reuse import ReuseIndex
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
 
+pytestmark = pytest.mark.slow
+
 MODELS = ("onvif-complete", "openwrt-full-acl")
 RECORDERS: dict[str, Any] = {"nwcs_recorders": ["192.0.2.50"]}
 
 
 class Killed(BaseException):
     """The process ends here."""
+
+
+def full(*_arguments: Any) -> None:
+    raise StateError("the disk is full.", "Make room.")
 
 
 def lines(done: dict[str, Any]) -> dict[str, str]:
@@ -96,7 +102,7 @@ def test_what_was_changed_is_told_when_our_own_files_fail_afterwards(
     with site(tmp_path, "onvif-complete", **RECORDERS) as place:
         place.do("harden")
         with monkeypatch.context() as patch:
-            patch.setattr(SecretStore, "promote", lambda *_arguments: (_ for _ in ()).throw(StateError("full", "?")))
+            patch.setattr(SecretStore, "promote", full)
             done = place.do("rotate")
         assert done["error"]["code"] == "state" and done["writes"] == 1
         assert lines(done)['accounts."admin".password'] == "changed" and told(done) == ["admin"]
@@ -108,7 +114,7 @@ def test_an_index_that_cannot_be_trusted_stops_it_before_anything_is_sent(
 ) -> None:
     with site(tmp_path, "onvif-complete") as place:
         place.do("harden")
-        monkeypatch.setattr(ReuseIndex, "others", lambda *_args: (_ for _ in ()).throw(StateError("another key", "?")))
+        monkeypatch.setattr(ReuseIndex, "others", full)
         done = place.do("rotate")
         assert done["error"]["code"] == "state" and done["writes"] == 0
 

@@ -26,6 +26,8 @@ from ansible_collections.nwcs.hardening.lab.testing import is_open
 from ansible_collections.nwcs.hardening.plugins.module_utils import applying, proving
 
 CAMERA, ROUTER = "onvif-complete", "openwrt-full-acl"
+pytestmark = pytest.mark.long
+
 HTTPS_ONLY = {"services": {"https": {"enabled": True}, "http": {"enabled": False}}}
 FILTER = {"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}}
 HOSTNAME = {"identity": {"hostname": "renamed"}}

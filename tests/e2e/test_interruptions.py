@@ -40,7 +40,7 @@ from ansible_collections.nwcs.hardening.lab.testing import running_lab
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import lease
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import VaultFiles
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 FACTORY = "Planted-Factory-6140"  # in every place but the inventory, a trace of it is a leak
 OWN = {"onvif": "admin", "openwrt": "root"}

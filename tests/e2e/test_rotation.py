@@ -17,6 +17,8 @@ from ansible_collections.nwcs.hardening.lab.testing import RunningLab, is_open, 
 
 # pylint: disable=contextmanager-generator-missing-cleanup
 
+pytestmark = pytest.mark.long
+
 FACTORY = "12345"
 OWN = 'accounts."admin".password'
 # One write of a password per camera: the first write of a device is the one that matters.

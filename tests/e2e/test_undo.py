@@ -23,7 +23,7 @@ from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_l
 
 # pylint: disable=contextmanager-generator-missing-cleanup
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 # Beside the demonstration site: the other characters of the lab.
 MORE = {

@@ -38,6 +38,7 @@ def told(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "cases": len(rows),
         "lost_way_in": 0,
         "lost_secrets": 0,
+        "repeated": 0,
         "unfinished": 0,
         "rows": rows,
     } | more

@@ -44,7 +44,7 @@ from ansible_collections.nwcs.hardening.lab.openwrt import crypt
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import secret_store, undo_sets
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import Documents, open_documents
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 MORE = 12 if os.environ.get("NWCS_FAULTS") == "all" else 1
 FOREIGN = "Foreign-Password-6204"
@@ -337,7 +337,7 @@ class Sequence(RuleBasedStateMachine):
             ledger["locked_until"] = 0
             path.write_text(json.dumps(ledger), encoding="utf-8")
         if self.family == "onvif":
-            self.place.act(self.device, lambda: self.device.lockout.forget())
+            self.place.act(self.device, self.device.lockout.forget)
         self.since = len(self.device.log)
 
     @precondition(lambda self: self.kept is None)
