@@ -17,6 +17,8 @@ import pytest
 from change_box import Site, site
 from driver_cases import short_pauses  # noqa: F401
 
+pytestmark = pytest.mark.long
+
 JOBS = ("harden", "record", "drift", "rotate", "undo", "info")
 WRONG = "Planted-Wrong-Guess-3"
 PER = ("address", "account")

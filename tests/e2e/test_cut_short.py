@@ -26,7 +26,7 @@ from e2e_box import SECONDS, Workplace, device_login, every_secret, processes, w
 from ansible_collections.nwcs.hardening.lab.device import Device, Request, Response
 from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 DESIGN = {"time": {"sync": "ntp", "servers": ["ntp.example.jp"]}}
 

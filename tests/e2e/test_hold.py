@@ -23,7 +23,7 @@ from e2e_box import Run, Workplace, device_login, every_secret
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 FACTORY = "Planted-Factory-6140"
 WHY = "break-in seen in the log"
