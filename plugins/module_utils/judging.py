@@ -205,8 +205,8 @@ class Judge:
         for change in changes:
             reading, known = now.get(change.key), self._outcome_of(change)
             same = as_before(change.key, before, now)
-            if same is None:
-                same = True if taken_back else None
+            if same is None and taken_back:
+                same = True
             elif same and problem and known == "pending_restart":
                 same = None  # it read as before all the time
             whole = whole and same is True

@@ -409,13 +409,15 @@ def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]
     # Some devices must be asked for their rules: only where a password may be made.
     rules = driver.password_rules(ctx) if planner.needs else PasswordRules(source="not asked: no password is needed")
     lock = driver.lock_rules(ctx)
+
+    def told(changes: list[Change]) -> list[dict[str, Any]]:
+        return [{**change.to_plain(), "restorable": planner.restorable(change)} for change in changes]
+
     return {
         "snapshot": dict(snapshot),
         "own_account": planner.own_account(),
-        "changes": [{**change.to_plain(), "restorable": planner.restorable(change)} for change in planner.changes],
-        "moved_along": [
-            {**change.to_plain(), "restorable": planner.restorable(change)} for change in planner.moved_along()
-        ],
+        "changes": told(planner.changes),
+        "moved_along": told(planner.moved_along()),
         "outcomes": planner.outcomes,
         "findings": planner.findings,
         "needs": sorted(planner.needs.values(), key=lambda need: need["name"]),

@@ -124,16 +124,16 @@ def what_next(result: Mapping[str, Any], language: str) -> list[str]:
     """How to take a run back; of a rotation what is done, open and not tried, and which recorder needs which login."""
     devices, lines = result["devices"], []
     if result["job"] == "rotate":
-        not_tried = [d for d in devices if d["error"] and d["error"]["code"] in NOT_TRIED]
-        done = [d for d in devices if not d["error"] and all(o["outcome"] in ("ok", "changed") for o in d["outcomes"])]
-        unfinished = [d for d in devices if d not in not_tried and d not in done]
-        parts = [messages.text("report.rotation_done", language, count=len(done))]
-        for name, some in (("open", unfinished), ("not_tried", not_tried)):
-            if some:
-                names = _named(sorted(d["host"] for d in some), language)
-                parts.append(messages.text(f"report.rotation_{name}", language, count=len(some), devices=names))
+        hosts: dict[str, list[str]] = {"done": [], "open": [], "not_tried": []}
+        for device in devices:
+            hosts[_how_far(device)].append(device["host"])
+        parts = [messages.text("report.rotation_done", language, count=len(hosts.pop("done")))]
+        left = {name: some for name, some in hosts.items() if some}
+        for name, some in left.items():
+            names = _named(sorted(some), language)
+            parts.append(messages.text(f"report.rotation_{name}", language, count=len(some), devices=names))
         lines = [f"{messages.text('report.rotation', language)}: {' · '.join(parts)}"]
-        lines += [messages.text("report.rotation_again", language)] if unfinished or not_tried else []
+        lines += [messages.text("report.rotation_again", language)] if left else []
         logins: dict[str, list[str]] = {}
         for found in (found for device in devices for found in device["findings"]):
             if found["kind"] == "recorder_login":
@@ -148,10 +148,15 @@ def what_next(result: Mapping[str, Any], language: str) -> list[str]:
     return lines
 
 
+def _how_far(device: Mapping[str, Any]) -> str:
+    """How far a rotation came on this device: done, open or not_tried."""
+    if device["error"]:
+        return "not_tried" if device["error"]["code"] in NOT_TRIED else "open"
+    return "done" if all(line["outcome"] in ("ok", "changed") for line in device["outcomes"]) else "open"
+
+
 def _named(names: list[str], language: str) -> str:
-    shown = [messages.safe(name, 60) for name in names[:_NAMES]]
-    shown += [messages.text("value.more", language, count=len(names) - _NAMES)] if len(names) > _NAMES else []
-    return ("、" if language == "ja" else ", ").join(shown)
+    return messages.listed([messages.safe(name, 60) for name in names[:_NAMES]], len(names), language)
 
 
 def _failed_keys(devices: list[Mapping[str, Any]], columns: int, language: str, job: str) -> list[str]:

@@ -343,11 +343,16 @@ def show(value: Any, language: str = "en") -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, (list, tuple)):
-        more = [text("value.more", language, count=len(value) - _MEMBERS)] if len(value) > _MEMBERS else []
-        return ("、" if language == "ja" else ", ").join([show(m, language) for m in value[:_MEMBERS]] + more)
+        return listed([show(m, language) for m in value[:_MEMBERS]], len(value), language)
     if isinstance(value, Mapping):
         return ", ".join(f"{safe(k, 60)} {_bare(v)}" for k, v in value.items())
     return name(value, language)
+
+
+def listed(shown: list[str], count: int, language: str) -> str:
+    """Words in a row, and how many of the `count` are not among those shown. They are harmless already."""
+    more = [text("value.more", language, count=count - len(shown))] if count > len(shown) else []
+    return ("、" if language == "ja" else ", ").join(shown + more)
 
 
 def _bare(value: Any) -> str:
