@@ -134,12 +134,9 @@ def make_device(
 ) -> Device:
     """One device of the family its model names."""
     check_loopback(address)
-    family = model.get("family")
-    if family not in FAMILIES:
-        raise LabError(f"{where or name}: key 'family': {family!r} is none of {_names(FAMILIES)}")
-    module, cls = FAMILIES[family]
+    cls = _class_of(model, where or name)
     try:
-        made = getattr(importlib.import_module(module, __package__), cls)(name, address, model, ports)
+        made = cls(name, address, model, ports)
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"{where or name}: the model cannot be used: {type(error).__name__}: {error}") from error
     for fault in model.get("faults") or ():
@@ -148,6 +145,19 @@ def make_device(
         except KeyError as error:
             raise LabError(f"{where or name}: key 'faults': {error.args[0]}") from None
     return made
+
+
+def device_class(model: str | dict) -> type[Device]:
+    """The class of a model's devices: its `faults_known` and `attacks` say what can be played."""
+    return _class_of(_load_model(model) if isinstance(model, str) else model, str(model))
+
+
+def _class_of(model: dict[str, Any], where: str) -> type[Device]:
+    family = model.get("family")
+    if family not in FAMILIES:
+        raise LabError(f"{where}: key 'family': {family!r} is none of {_names(FAMILIES)}")
+    module, cls = FAMILIES[family]
+    return getattr(importlib.import_module(module, __package__), cls)
 
 
 def model_names() -> list[str]:

@@ -265,6 +265,9 @@ class Driver:
     """A family. Subclasses fill the tables and the verbs they have; a missing verb is simply not offered."""
 
     family: str = ""
+    kind: str = (
+        "camera"  # what it usually is; the inventory's nwcs_kind says otherwise
+    )
     documents: tuple[Document, ...] = ()
     bindings: tuple[Binding, ...] = ()
     transactions: tuple[Transaction, ...] = ()

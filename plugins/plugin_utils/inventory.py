@@ -20,7 +20,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Input
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import documents, files
 
-KINDS = {"onvif": "camera", "openwrt": "router"}  # what a family usually is; nwcs_kind says otherwise
 KIND_NAMES = ("camera", "encoder", "recorder", "router", "access_point")
 PROFILES = "abcdefghi"
 
@@ -135,13 +134,13 @@ def describe(
     if not families or not families[0]:
         raise InputError(f"{host}: nwcs_family is not set.", "Name the device's API, for example nwcs_family: onvif.")
     try:
-        driver_for(str(families[0]))
+        driver = driver_for(str(families[0]))
     except InputError as error:
         raise InputError(f"{host}: {error.message}", error.advice) from None
     if len(families) > 1:
         raise InputError(f"{host}: nwcs_family names several APIs.", "One is supported here: give the main one.")
     main = str(families[0])
-    kind = _choice(host, "nwcs_kind", get("nwcs_kind", None) or KINDS.get(main, "camera"), KIND_NAMES)
+    kind = _choice(host, "nwcs_kind", get("nwcs_kind", None) or driver.kind, KIND_NAMES)
     language = _choice(host, "nwcs_language", get("nwcs_language", "en"), ("en", "ja"))
     address = _address(host, get, hostvars)
     username = str(get("nwcs_username", "") or "")

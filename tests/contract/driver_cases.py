@@ -1,190 +1,43 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the driver contract suite knows of each family, one row each, and the rig that runs jobs on a simulated device.
+"""The driver contract suite: the rows of all families, and the rig that runs jobs on a simulated device.
 
-A new family adds its row to FAMILIES (and its models to CHARACTERS); the tests themselves name no family, except where
-a hazard exists in one family only.
+A new family brings a module family_NAME.py with its ROW (family_row.py says what it holds); the tests of the suite name
+no family, except where a hazard exists in one family only.
 """
 
 # Pytest ends its generators, so what they hold is closed.
 # pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from family_onvif import ROW as ONVIF  # noqa: F401
+from family_openwrt import ROW as OPENWRT  # noqa: F401
+from family_openwrt import uci  # noqa: F401
+from family_row import Family, Write  # noqa: F401
 
 from ansible_collections.nwcs.hardening.lab.device import LogEntry
+from ansible_collections.nwcs.hardening.lab.site import device_class
 from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, jobs, judging, proving, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import want_to_plain
-from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
+from ansible_collections.nwcs.hardening.plugins.module_utils.registry import DRIVERS
 
 REMEMBERED = ("failed", "pending_restart", "unsupported", "refused", "undone")  # as the controller does
 LIMITS = {"connect_seconds": 1.0, "read_seconds": 1.0, "total_seconds": 3.0}
 NEW_PASSWORD = "N3w-Passw0rd-%d"
 
-
-# -- raw looks at a device's own state: nothing of the toolkit takes part ----------------------------------------------
-def _protocol(device: Any, name: str) -> dict[str, Any]:
-    return next(row for row in device.state["protocols"] if row["Name"] == name)
-
-
-def _scope(device: Any, kind: str) -> list[str]:
-    mark = f"onvif://www.onvif.org/{kind}/"
-    return [row["ScopeItem"][len(mark) :] for row in device.state["scopes"] if row["ScopeItem"].startswith(mark)]
-
-
-def _onvif_ntp(device: Any) -> list[str]:
-    fields = ("DNSname", "IPv4Address", "IPv6Address")
-    return [next(row[f] for f in fields if row.get(f)) for row in device.state["ntp"]["NTPManual"]]
-
-
-def _onvif_users(device: Any) -> dict[str, str]:
-    return {user["Username"]: user["UserLevel"] for user in device.state["users"]}
-
-
-def _onvif_password(device: Any, name: str, password: str) -> bool:
-    return any(user["Username"] == name and user["Password"] == password for user in device.state["users"])
-
-
-def uci(device: Any, package: str, section_type: str, option: str) -> list[Any]:
-    """The committed values of one option in all sections of a type; None where it is not set."""
-    return [section.options.get(option) for section in device.store.peek(package).of_type(section_type)]
-
-
-def _logins(device: Any) -> dict[str, str]:
-    rows = device.store.peek("rpcd").of_type("login")
-    return {row.options["username"]: "all" if "*" in row.options.get("write", ()) else "read" for row in rows}
-
-
-def _router_password(device: Any, name: str, password: str) -> bool:
-    from ansible_collections.nwcs.hardening.lab.openwrt.sessions import find_login
-
-    return find_login(device.store.peek("rpcd"), device.shadow, name, password) is not None
-
-
-# -- the table ---------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Write:
-    """One setting to write: `design` as a site has it, and how the device itself shows it (`look` -> `raw`)."""
-
-    kind: str  # bool, str, enum, list, account, password
-    design: Mapping[str, Any]
-    key: str
-    look: Callable[[Any], Any]
-    raw: Any
-
-
-@dataclass(frozen=True, eq=False)
-class Family:
-    name: str
-    model: str
-    login: tuple[str, str]
-    writes: tuple[Write, ...]
-    users: Callable[[Any], dict[str, str]]  # account -> the family's word for its role
-    has_password: Callable[[Any, str, str], bool]
-    reading: int  # answered requests that one reading of everything may take
-    cosmetic: tuple[str, Any, Callable[[Any], Any]]  # a harmless key, another value, a raw look
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    ports: Mapping[str, list[int]] = field(default_factory=dict)
-    https_at_start: bool = True
-    with_https: Mapping[str, Any] = field(default_factory=dict)  # what makes the model have HTTPS from the start
-    volatile: tuple[str, ...] = ()
-    unsupported: Mapping[str, Any] = field(default_factory=dict)  # a design this family has no switch for
-
-    @property
-    def driver(self) -> Any:
-        return driver_for(self.name)
-
-
-ONVIF = Family(
-    name="onvif",
-    model="onvif-complete",
-    login=("admin", "12345"),
-    reading=20,
-    users=_onvif_users,
-    has_password=_onvif_password,
-    https_at_start=False,
-    with_https={"protocols": [{"Name": name, "Enabled": True} for name in ("HTTP", "HTTPS", "RTSP")]},
-    ports={"telnet": [23, 2323], "ftp": [21, 2121]},
-    cosmetic=("identity.name", "cam-7", lambda d: _scope(d, "name")),
-    unsupported={"cloud": {"enabled": True}},
-    writes=(
-        Write("bool", {"ddns": {"enabled": False}}, "ddns.enabled", lambda d: d.state["dynamic_dns"]["Type"],
-              "NoUpdate"),
-        Write("str", {"identity": {"hostname": "cam-7"}}, "identity.hostname", lambda d: d.state["hostname"]["Name"],
-              "cam-7"),
-        Write("scope", {"identity": {"name": "North Gate"}}, "identity.name", lambda d: _scope(d, "name"),
-              ["North%20Gate"]),
-        Write("enum", {"time": {"sync": "ntp"}}, "time.sync", lambda d: d.state["datetime"]["DateTimeType"], "NTP"),
-        Write("zone", {"time": {"zone": "Asia/Tokyo"}}, "time.zone", lambda d: d.state["datetime"]["TZ"], "JST-9"),
-        Write("list", {"time": {"servers": ["192.0.2.1", "ntp.example.jp"]}}, "time.servers", _onvif_ntp,
-              ["192.0.2.1", "ntp.example.jp"]),
-        Write("service", {"services": {"rtsp": {"enabled": False}}}, "services.rtsp.enabled",
-              lambda d: _protocol(d, "RTSP")["Enabled"], False),
-        Write("account", {"accounts": {"ops": {"role": "operator"}}}, 'accounts."ops".role',
-              lambda d: _onvif_users(d).get("ops"), "Operator"),
-        Write("removal", {"accounts": {"service": "absent"}}, 'accounts."service".role',
-              lambda d: _onvif_users(d).get("service"), None),
-        Write("filter", {"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}}, "access.mode",
-              lambda d: d.state["ip_filter"]["Type"], "Allow"),
-        Write("dns", {"network": {"dns_servers": ["192.0.2.53"]}}, "network.dns_servers",
-              lambda d: [row["IPv4Address"] for row in d.state["dns"]["DNSManual"]], ["192.0.2.53"]),
-    ),
-)  # fmt: skip
-
-OPENWRT = Family(
-    name="openwrt",
-    model="openwrt-full-acl",
-    login=("root", "Router-Old-1"),
-    overrides={"passwords": {"root": "Router-Old-1"}},
-    reading=5,
-    users=_logins,
-    has_password=_router_password,
-    ports={"telnet": [23, 2323]},
-    cosmetic=("identity.hostname", "router-7", lambda d: uci(d, "system", "system", "hostname")),
-    volatile=("network.leases",),
-    unsupported={"cloud": {"enabled": True}},
-    writes=(
-        Write("bool", {"nat": {"upnp": True}}, "nat.upnp", lambda d: uci(d, "upnpd", "upnpd", "enabled"), ["1"]),
-        Write("str", {"identity": {"hostname": "gate-7"}}, "identity.hostname",
-              lambda d: uci(d, "system", "system", "hostname"), ["gate-7"]),
-        Write("enum", {"time": {"sync": "manual"}}, "time.sync",
-              lambda d: uci(d, "system", "timeserver", "enabled"), ["0"]),
-        Write("zone", {"time": {"zone": "Asia/Tokyo"}}, "time.zone",
-              lambda d: uci(d, "system", "system", "timezone"), ["JST-9"]),
-        Write("list", {"time": {"servers": ["192.0.2.1", "ntp.example.jp"]}}, "time.servers",
-              lambda d: uci(d, "system", "timeserver", "server"), [["192.0.2.1", "ntp.example.jp"]]),
-        Write("service", {"services": {"ssh": {"enabled": False}}}, "services.ssh.enabled",
-              lambda d: d.running("dropbear"), False),
-        Write("account", {"accounts": {"ops": {"role": "viewer"}}}, 'accounts."ops".role',
-              lambda d: _logins(d).get("ops"), "read"),
-        Write("log", {"log": {"remote": ["192.0.2.9"]}}, "log.remote", lambda d: uci(d, "system", "system", "log_ip"),
-              ["192.0.2.9"]),
-        Write("firewall", {"nat": {"wan_input": "drop"}}, "nat.wan_input",
-              lambda d: [s.options["input"] for s in d.store.peek("firewall").of_type("zone")
-                         if s.options["name"] == "wan"], ["DROP"]),
-    ),
-)  # fmt: skip
-
-FAMILIES = {family.name: family for family in (ONVIF, OPENWRT)}
-# Other characters of the lab and the login they start with; read and written with the same tests.
-CHARACTERS = {
-    "onvif-sha256": ONVIF,
-    "onvif-strict": ONVIF,
-    "onvif-one-namespace": ONVIF,
-    "onvif-poor": ONVIF,
-    "onvif-lying": ONVIF,
-    "onvif-restart": ONVIF,
-    "onvif-recorder": ONVIF,
-    "openwrt-factory": OPENWRT,
-}
+# Each family has a module of its own with its ROW; a driver without one fails here.
+FAMILIES: dict[str, Family] = {name: importlib.import_module(f"family_{name}").ROW for name in DRIVERS}
+# Other characters of the lab; read and written with the same tests.
+CHARACTERS = {model: family for family in FAMILIES.values() for model in family.characters}
 
 
 @pytest.fixture(autouse=True)
@@ -205,6 +58,12 @@ def every_model(function: Callable[..., Any]) -> Any:
     rows = [(family, family.model) for family in FAMILIES.values()]
     rows += [(family, model) for model, family in CHARACTERS.items()]
     return pytest.mark.parametrize(("family", "model"), rows, ids=[model for _f, model in rows])(function)
+
+
+def known(family: Family, *faults: str) -> list[str]:
+    """Those of the faults that the family's simulated device has."""
+    have = device_class(family.model).faults_known
+    return [fault for fault in faults if fault in have]
 
 
 # -- the rig -----------------------------------------------------------------------------------------------------------

@@ -10,15 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from driver_cases import FAMILIES, ONVIF, OPENWRT, Family, every_family, rig, short_pauses, uci  # noqa: F401
+from driver_cases import FAMILIES, ONVIF, OPENWRT, Family, every_family, known, rig, short_pauses, uci  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import proving
 
-# The fault by which a device of the family answers every write with ok and changes nothing.
-LIAR = {"onvif": "H01", "openwrt": "reverted-by-device"}
 KEPT = ("guarded", "refused", "unsupported")
-# By which a change is in force, reads back, and is gone after a power cycle.
-FORGETFUL = {"onvif": "H16", "openwrt": "H16"}
 
 
 def outcome(result: dict[str, Any], key: str) -> dict[str, Any]:
@@ -29,7 +25,7 @@ def outcome(result: dict[str, Any], key: str) -> dict[str, Any]:
 @every_family
 def test_h01_a_write_that_changes_nothing_is_failed_with_wanted_and_read(family: Family) -> None:
     key, value, look = family.cosmetic
-    with rig(family, LIAR[family.name]) as run:
+    with rig(family, family.liar) as run:
         before = look(run.device)
         line = outcome(run.harden({key: value}), key)
         assert line["outcome"] in ("failed", "undone"), line
@@ -42,7 +38,7 @@ def test_h01_a_write_that_changes_nothing_is_failed_with_wanted_and_read(family:
 @every_family
 def test_h01_a_liar_is_not_written_again_until_told_to(family: Family) -> None:
     key, value, _look = family.cosmetic
-    with rig(family, LIAR[family.name]) as run:
+    with rig(family, family.liar) as run:
         first = outcome(run.harden({key: value}), key)
         run.forget()
         again = run.harden({key: value})
@@ -248,7 +244,7 @@ def test_h10_a_router_login_is_never_made_without_a_password() -> None:
 @pytest.mark.parametrize("loose", [False, True], ids=["strict", "obeys-everything"])
 def test_h11_the_account_in_use_and_the_last_administrator_stay(family: Family, loose: bool) -> None:
     user = family.login[0]
-    with rig(family, *(["H11"] if loose and family is ONVIF else [])) as run:
+    with rig(family, *known(family, "H11" if loose else "")) as run:
         result = run.harden({"accounts": {user: "absent"}})
         assert outcome(result, f'accounts."{user}".role')["outcome"] in KEPT
         assert run.read()["login"] == "current", "we still come in"
@@ -266,9 +262,8 @@ def test_h11_an_unknown_account_is_not_made_by_accident() -> None:
 
 @every_family
 def test_h11_undeclared_accounts_go_only_when_the_site_says_so(family: Family) -> None:
-    attack = {"onvif": "new-account", "openwrt": "new-login"}[family.name]
     with rig(family) as run:
-        run.lab.attack("dev", attack)
+        run.lab.attack("dev", family.intruder)
         plan = run.plan({}, manage_accounts=True, undeclared_accounts="report")
         names = [f["args"]["item"] for f in plan["findings"] if f["kind"] == "undeclared_account"]
         assert "support" in names and not any("support" in change["key"] for change in plan["changes"])
@@ -280,17 +275,20 @@ def test_h11_undeclared_accounts_go_only_when_the_site_says_so(family: Family) -
 # -- H12 to H16 --------------------------------------------------------------------------------------------------------
 @every_family
 def test_h12_an_error_in_a_good_status_is_an_error(family: Family) -> None:
-    key, value, look = family.cosmetic
-    with rig(family, "H12") as run:
-        before = look(run.device)
-        if family is ONVIF:  # faults come with status 200
-            result = run.harden({"time": {"servers": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]}})
-            assert outcome(result, "time.servers")["outcome"] in ("refused", "failed")
-        else:
-            line = outcome(run.harden({key: value}), key)
-            assert line["outcome"] == "refused" and "error" in line["why"]
-            assert look(run.device) == before
-            assert run.device.uci.staged == {} or not any(run.device.uci.staged.values()), "nothing is left staged"
+    fault, design, key = family.error_in_ok
+    with rig(family, fault) as run:
+        before = [write.look(run.device) for write in family.writes]
+        line = outcome(run.harden(design), key)
+        assert line["outcome"] in ("refused", "failed") and line["why"]
+        assert [write.look(run.device) for write in family.writes] == before
+
+
+def test_h12_an_error_of_a_router_leaves_nothing_staged() -> None:
+    key, value, _look = OPENWRT.cosmetic
+    with rig(OPENWRT, "H12") as run:
+        line = outcome(run.harden({key: value}), key)
+        assert line["outcome"] == "refused" and "error" in line["why"]
+        assert run.device.uci.staged == {} or not any(run.device.uci.staged.values()), "nothing is left staged"
 
 
 def test_h12_a_refused_password_of_a_router() -> None:
@@ -335,10 +333,10 @@ def test_h15_zones_names_and_macs_of_other_shapes_compare() -> None:
         assert odd.harden({"time": {"servers": ["192.0.2.1"]}})["plan"]["changes"] == []
 
 
-@every_family
+@pytest.mark.parametrize("family", [f for f in FAMILIES.values() if f.forgetful], ids=lambda family: family.name)
 def test_h16_a_change_that_is_gone_after_power_off_is_seen(family: Family) -> None:
     key, value, look = family.cosmetic
-    with rig(family, FORGETFUL[family.name]) as run:
+    with rig(family, family.forgetful) as run:
         before = look(run.device)
         result = run.harden({key: value})
         assert outcome(result, key)["outcome"] == "changed", "it reads back: nobody can know better now"
@@ -346,7 +344,3 @@ def test_h16_a_change_that_is_gone_after_power_off_is_seen(family: Family) -> No
         assert look(run.device) == before
         line = next(line for line in run.plan({key: value})["preview"] if line["key"] == key)
         assert line["outcome"] == "would_change" and line["read"] != value
-
-
-def test_every_family_has_a_liar() -> None:
-    assert set(LIAR) == set(FORGETFUL) == set(FAMILIES)

@@ -204,6 +204,7 @@ def _store_package(name: str, ctx: OpenWrtContext, old: Tree, new: Tree) -> Stor
 
 class OpenWrtDriver(contract.Driver):
     family = "openwrt"
+    kind = "router"
     documents = _documents()
     bindings = BINDINGS
     transactions = (Transaction("uci", stage.apply, stage.confirm, stage.abandon, stage.prepare),)
