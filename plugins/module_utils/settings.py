@@ -108,6 +108,8 @@ def _keys() -> Iterator[Setting]:
     yield s("auth.password_complexity", "bool", "password complexity asked for", "パスワード複雑性の要求", "medium",
             "a03-4")
     yield s("auth.http_schemes", "list", "HTTP login schemes", "HTTP認証方式", "medium", "a03-1", observed=True)
+    yield s("auth.basic_login", "bool", "HTTP login in clear text (Basic)", "HTTP平文認証（Basic）", "high", "a03-1",
+            phase=path)
     yield s("auth.ssh_password_login", "bool", "SSH login by password", "SSHパスワード認証", "high", "a02-1",
             phase=close)
     yield s("auth.ssh_keys", "list", "SSH keys that may log in", "SSH公開鍵", "critical", "a03-5 cp-2", observed=True)
@@ -201,6 +203,11 @@ def _keys() -> Iterator[Setting]:
     yield s("dot1x.enabled", "bool", "802.1X", "802.1X", "medium", "ssaj-5", phase=path)
 
     yield s("storage.edge_recording", "bool", "recording in the camera", "カメラ内録画", "high", "a01-2")
+    yield s("storage.state", "enum", "storage", "記録媒体の状態", "high", "a04-1 f01-2",
+            choices=("ok", "degraded", "error", "none"), observed=True)
+    yield s("storage.array_level", "str", "disk array", "ディスクアレイ構成", "medium", "f01-2 f21-1", observed=True)
+    yield s("storage.array_state", "enum", "state of the disk array", "ディスクアレイの状態", "high", "f01-2 f21-1",
+            choices=("ok", "degraded", "rebuilding", "error", "none"), observed=True)
     yield s("recording.state", "enum", "recording", "録画状態", "high", "a04-1 g01-1",
             choices=("active", "partial", "idle", "error"), observed=True, volatile=True)
     yield s("recording.jobs.*.state", "enum", "recording of one source", "録画ソースの状態", "high", "a04-1 a21-1",
