@@ -29,6 +29,7 @@ FAMILIES = {
     "onvif": (".onvif.device", "OnvifDevice"),
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
+    "sunapi": (".sunapi.device", "SunapiDevice"),
 }
 _SITE_KEYS = {"name", "description", "devices", "attack"}
 _DEVICE_KEYS = {"name", "host", "count", "model", "state", "overrides", "ports", "faults"}
