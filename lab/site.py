@@ -26,6 +26,8 @@ from .device import Device
 HERE = Path(__file__).parent
 # family -> (module, class); imported when a device of the family is made
 FAMILIES = {
+    "dahua": (".dahua.device", "DahuaDevice"),
+    "dahua-recorder": (".dahua.recorder", "DahuaRecorder"),
     "onvif": (".onvif.device", "OnvifDevice"),
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
