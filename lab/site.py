@@ -26,6 +26,7 @@ from .device import Device
 HERE = Path(__file__).parent
 # family -> (module, class); imported when a device of the family is made
 FAMILIES = {
+    "isapi": (".isapi.device", "IsapiDevice"),
     "dahua": (".dahua.device", "DahuaDevice"),
     "dahua-recorder": (".dahua.recorder", "DahuaRecorder"),
     "onvif": (".onvif.device", "OnvifDevice"),
