@@ -33,7 +33,10 @@ from .site import Site
 
 _SECRET = re.compile(r"pass|hash|secret|nonce|session|cookie|psk|community|(^|_)keys?$|pwd|shadow", re.I)
 _HASH = re.compile(r"\$(p|\d\w?|y|sha1|apr1)\$")  # crypt(3) hashes, and uhttpd's `$p$user`
-_ROLES = {"onvif": "cameras", "onvif-recorder": "recorders", "openwrt": "routers"}  # family of the model -> group
+_CAMERAS = ("dahua", "ipro", "isapi", "onvif", "sunapi", "vapix")
+# family of the model -> group
+_ROLES = {"openwrt": "routers"}
+_ROLES |= dict.fromkeys(_CAMERAS, "cameras") | {f"{name}-recorder": "recorders" for name in _CAMERAS}
 _MAX_LINE = 1 << 20
 
 
