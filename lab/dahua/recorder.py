@@ -24,8 +24,6 @@ class DahuaRecorder(DahuaDevice):
     Model key `pull_seconds`: time between two rounds.
     """
 
-    family = "dahua-recorder"
-
     def __init__(self, name: str, address: str, model: dict[str, Any], ports: dict[str, int] | None = None) -> None:
         super().__init__(name, address, model, ports)
         self.channels = [

@@ -16,6 +16,7 @@ import pytest
 import requests
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 
+from ansible_collections.nwcs.hardening.lab.control import inventory
 from ansible_collections.nwcs.hardening.lab.site import model_names
 from ansible_collections.nwcs.hardening.lab.testing import is_open, running_lab
 
@@ -153,6 +154,24 @@ def test_a_recorder_tells_absent_and_denied_alike_and_has_tables_nobody_can_writ
         lab.attack("nvr", "cloud-on")
 
 
+def test_a_table_goes_back_to_what_the_factory_gave(camera) -> None:
+    write(camera, "UPnP.Enable=false&General.MachineName=gate-7")
+    assert get(camera, "configManager.cgi?action=restore&names[0]=UPnP").text == "OK\r\n"
+    assert camera.value("UPnP.Enable") is True and camera.value("General.MachineName") == "gate-7"
+    answer = get(camera, "configManager.cgi?action=restoreExcept&names[0]=Network")
+    assert answer.status_code == 400, "it says so although it has worked"
+    assert camera.value("General.MachineName") == "IPC" and camera.boots == 1
+
+
+def test_the_inventory_names_the_family_and_the_role() -> None:
+    with running_lab(["dahua-camera", "dahua-nvr"]) as lab:
+        groups = inventory(lab.site)["all"]["children"]
+        hosts = {group: next(iter(content["hosts"].values())) for group, content in groups.items()}
+        assert sorted(hosts) == ["cameras", "recorders"]
+        assert [host["nwcs_family"] for host in hosts.values()] == ["dahua", "dahua"]
+        assert hosts["cameras"]["nwcs_password"] == ADMIN[1]
+
+
 # -- logins ------------------------------------------------------------------------------------------------------------
 def test_digest_only_on_the_new_one_basic_too_on_the_old_one(camera, old) -> None:
     path = "magicBox.cgi?action=getMachineName"
@@ -206,6 +225,26 @@ def test_a_wrong_json_login_counts_and_tells_the_tries_that_are_left(camera) -> 
     assert answer["result"] is False and answer["error"]["code"] == 268632085
     assert answer["params"] == {"remainLockSecond": 0, "remainLoginTimes": 4}
     assert camera.log[-1].login == "refused"
+
+
+def test_h24_a_login_in_clear_text_is_asked_for(camera) -> None:
+    camera.fault("H24-plain")
+    web = Web(camera)
+    assert web.challenge["params"]["encryption"] == "Plain" and web.answer["result"] is False
+    body = {"userName": "admin", "password": ADMIN[1], "clientType": "Web3.0"}
+    web.session_id = None
+    web.session_id = web.call("global.login", body | {"password": ""}, "/RPC2_Login")["session"]
+    assert web.call("global.login", body, "/RPC2_Login")["result"] is True
+
+
+def test_an_old_camera_asks_for_the_first_kind_of_hash(old) -> None:
+    web = Web(old, OLD_ADMIN)
+    assert web.challenge["params"]["encryption"] == "OldDigest" and web.answer["result"] is False
+    web.session_id = None
+    body = {"userName": "admin", "password": "", "clientType": "Web3.0"}
+    web.session_id = web.call("global.login", body, "/RPC2_Login")["session"]
+    answer = web.call("global.login", body | {"password": "6QNMIQGe"}, "/RPC2_Login")
+    assert answer["result"] is True, "the hash of `admin` that is known from such devices"
 
 
 def test_a_device_without_a_first_password_says_so() -> None:
