@@ -32,6 +32,7 @@ FAMILIES = {
     "onvif": (".onvif.device", "OnvifDevice"),
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
+    "vapix": (".vapix.device", "VapixDevice"),
     "sunapi": (".sunapi.device", "SunapiDevice"),
 }
 _SITE_KEYS = {"name", "description", "devices", "attack"}
