@@ -103,6 +103,7 @@ def _keys() -> Iterator[Setting]:
     yield s("auth.lockout_attempts", "int", "failures until lock-out", "ロックまでの失敗回数", "high", "a03-4",
             unit="attempts")
     yield s("auth.lockout_minutes", "int", "lock-out time", "ロック時間", "medium", "a03-4", unit="minutes")
+    yield s("auth.throttle", "bool", "repeated failures are slowed down", "失敗の繰り返しの抑制", "medium", "a03-4")
     yield s("auth.password_min_length", "int", "minimum password length", "パスワード最小長", "medium", "a03-4",
             unit="characters")
     yield s("auth.password_complexity", "bool", "password complexity asked for", "パスワード複雑性の要求", "medium",
