@@ -101,6 +101,7 @@ class Device(Cuttable):
         self.faults: set[str] = set(model.get("faults", ()))
         self.log: list[LogEntry] = []
         self.clock_offset = float(model.get("clock_offset", 0))  # seconds the device's clock is ahead
+        self.beside: Device | None = None  # a second API on this address (beside.py)
         self.down_until = 0.0  # restarting until then (time.monotonic)
 
     # -- what the server asks ---------------------------------------------------------------------------------

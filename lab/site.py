@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from .base import LabError, check_loopback
+from .beside import described, join
 from .device import Device
 
 HERE = Path(__file__).parent
 # family -> (module, class); imported when a device of the family is made
 FAMILIES = {
     "isapi": (".isapi.device", "IsapiDevice"),
+    "isapi-recorder": (".isapi.recorder", "IsapiRecorder"),
     "dahua": (".dahua.device", "DahuaDevice"),
     "dahua-recorder": (".dahua.recorder", "DahuaRecorder"),
     "onvif": (".onvif.device", "OnvifDevice"),
@@ -144,6 +146,12 @@ def make_device(
         made = cls(name, address, model, ports)
     except (KeyError, TypeError, ValueError) as error:
         raise LabError(f"{where or name}: the model cannot be used: {type(error).__name__}: {error}") from error
+    if second := described(model):
+        prefix, other, overrides = second
+        network = address.rpartition(".")[0]
+        their = resolve_model(other, network)
+        _merge(their, _fill(overrides, network))
+        join(made, make_device(name, address, their, ports, where), prefix)
     for fault in model.get("faults") or ():
         try:
             made.fault(fault)

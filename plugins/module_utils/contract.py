@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, Unsupported
 
 Key = tuple[str, ...]
 Tree = Any  # a decoded document: dicts, lists, str, int, bool, None
@@ -114,6 +114,8 @@ class Binding:
     proof      read | login | none: how a write is proven
     restorable True, or a sentence why an undo cannot bring the old value back; restorable(*trees) where it depends
     moves      keys that put changes along: an undo brings them back too
+    api        on a device with several APIs: the one beside the main one that this row belongs to ("": the main one)
+    realm      accounts of an API that keeps a list of its own are named NAME@realm
     source     the fact behind this row: fact sheet section, vendor page
     """
 
@@ -134,6 +136,8 @@ class Binding:
     restorable: bool | str | Callable[..., bool | str] = True
     moves: tuple[Key, ...] = ()
     source: str = ""
+    api: str = ""
+    realm: str = ""
 
     @property
     def has_items(self) -> bool:
@@ -256,6 +260,11 @@ class Context:
         except KeyError:
             raise InputError(f"no secret {name!r} is known for this device") from None
 
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far."""
+        return self.transport.requests
+
     def close(self) -> None:
         """Log out where the family can, close the connections. Never raises."""
         self.transport.close()
@@ -268,10 +277,17 @@ class Driver:
     kind: str = (
         "camera"  # what it usually is; the inventory's nwcs_kind says otherwise
     )
+    needs_login: bool = True  # False: it asks nobody anything over the network
+    shares_accounts: tuple[str, ...] = ()  # families whose accounts, on such a device, are the same as these
+    realms: frozenset[str] | set[str] = frozenset()  # APIs beside this one that keep accounts of their own
     documents: tuple[Document, ...] = ()
     bindings: tuple[Binding, ...] = ()
     transactions: tuple[Transaction, ...] = ()
     default_ports: Mapping[str, int] = {"https": 443, "http": 80}
+
+    def for_device(self, spec: Mapping[str, Any]) -> Driver:
+        """The driver for one device; where the device does not matter, this very object."""
+        return self
 
     def identify(self, transport: Any) -> Identity:
         """Who answers, without sending a credential. WrongFamily when it is not this API."""
@@ -297,6 +313,14 @@ class Driver:
         """Names under `accounts` that the login in use belongs to."""
         return (ctx.credential.username,) if ctx.credential else ()
 
+    def factory_logins(self, ctx: Context) -> tuple[str, ...]:
+        """Names under `accounts`, beside the login in use, by which we came in with a password of the first contact."""
+        return ()
+
+    def take_logins(self) -> list[dict[str, Any]]:
+        """Logins tried on APIs beside the main one since the last call, as session.Session.logins has them."""
+        return []
+
     def seen_address(self, ctx: Context) -> str | None:
         """The address from which the device says that our requests come; None: it does not tell."""
         return None
@@ -314,6 +338,10 @@ class Driver:
     def restart(self, ctx: Context) -> None:
         """Tell the device to restart (waiting is the engine's). Unsupported when it cannot."""
         raise NotImplementedError
+
+    def tell_camera_login(self, ctx: Context, address: str, username: str, password: str) -> bool:
+        """A recorder: use this login for the camera at `address` from now on. False: it has no such camera."""
+        raise Unsupported(f"{self.family} has no way to tell a recorder the login of a camera.")
 
     def factory_new(self, ctx: Context, trees: Mapping[str, Tree]) -> bool | None:
         """True: in factory state, False: not, None: cannot tell."""

@@ -38,8 +38,10 @@ def parse_design(design: Any, origin: str = "nwcs_design") -> dict[Key, Want]:
     InputError names the origin, the key, and the nearest known one.
     """
     wanted: dict[Key, Want] = {}
-
-    def leaf(key: Key, value: Any) -> None:
+    for key, value in flatten(design, origin):
+        if value is ABSENT:
+            wanted[key] = Want(ABSENT, "strict", origin)
+            continue
         setting = setting_of(key)
         if key[0] == "accounts" and "*" in key:
             raise InputError(f"{origin}: accounts are named one by one, '*' is not possible.")
@@ -57,14 +59,20 @@ def parse_design(design: Any, origin: str = "nwcs_design") -> dict[Key, Want]:
             raise InputError(f"{origin}: {key_text(key)}: {error}, got {value!r}.") from None
         if setting.normal == "port" and not all(0 < port < 65536 for port in wanted[key].value):
             raise InputError(f"{origin}: {key_text(key)}: a port is 1 to 65535, got {value!r}.")
+    return wanted
+
+
+def flatten(design: Any, origin: str) -> list[tuple[Key, Any]]:
+    """(key, value as written) of nested maps or dotted keys; ABSENT for an item that is to be away."""
+    found: list[tuple[Key, Any]] = []
 
     def walk(prefix: Key, value: Any) -> None:
         if prefix and pattern_of(prefix):
-            leaf(prefix, value)
+            found.append((prefix, value))
             return
         if value == "absent" and len(prefix) == 2 and any(p[0] == prefix[0] and "*" in p for p in SETTINGS):
             first = next(p for p in SETTINGS if p[0] == prefix[0] and p[1] == "*")
-            wanted[(prefix[0], prefix[1], first[2])] = Want(ABSENT, "strict", origin)
+            found.append(((prefix[0], prefix[1], first[2]), ABSENT))
             return
         if not isinstance(value, Mapping):
             raise InputError(f"{origin}: unknown setting {'.'.join(prefix)!r}.", nearest(".".join(prefix)))
@@ -74,8 +82,8 @@ def parse_design(design: Any, origin: str = "nwcs_design") -> dict[Key, Want]:
             walk(parse_key(text) if dotted else (*prefix, text), inner)
 
     if design in (None, ""):
-        return {}
+        return []
     if not isinstance(design, Mapping):
         raise InputError(f"{origin}: expected a map of settings, got {type(design).__name__}.")
     walk((), design)
-    return wanted
+    return found

@@ -101,6 +101,12 @@ class Busy(DeviceError):
     code = "busy"
 
 
+class BehindRecorder(DeviceError):
+    """Nothing was sent: the device is at a recorder's own ports."""
+
+    code = "behind_recorder"
+
+
 CODES = {
     cls.code: cls
     for cls in (
@@ -117,5 +123,6 @@ CODES = {
         Unsupported,
         Refused,
         Busy,
+        BehindRecorder,
     )
 }

@@ -18,6 +18,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.judging import side
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
     Change,
     Planner,
+    contradict,
     plan_result,
     want_from_plain,
     would_change,
@@ -105,6 +106,7 @@ def apply(
 def _look_again(session: Session, applier: Applier, first: Any, result: dict[str, Any]) -> None:
     trees = fetch(session)
     last = decode(session.driver, session.ctx, trees)
+    contradict(applier.outcomes, last)
     for line in side_effects(first, last, (change.key for change in applier.changes)):
         applier.outcomes.setdefault(line["key"], line)
     result["snapshot"] = snapshot(session, trees, last | observe(session, trees))

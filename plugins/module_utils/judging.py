@@ -38,8 +38,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
     Readings,
     decode,
     fetch,
-    fitting,
-    patterns_for,
+    list_unknown,
+    way_to_write,
+    ways_to_write,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 
@@ -87,18 +88,13 @@ class Judge:
         return trees
 
     def _binding(self, key: Key, trees: Mapping[str, Any]) -> Binding | None:
-        for pattern in patterns_for(self.driver, key):
-            if binding := fitting(self.driver, self.session.ctx, trees, pattern, write=True):
-                return binding
-        return None
+        return way_to_write(self.driver, self.session.ctx, trees, key)
 
     def _documents_of(self, change: Change) -> tuple[str, ...]:
         """Every document that a way of writing this key touches, in the order of the table."""
-        for pattern in patterns_for(self.driver, change.key):
-            ways = [b for b in self.driver.bindings if b.key == pattern and b.put is not None]
-            if ways:
-                return tuple(dict.fromkeys(name for binding in ways for name in binding.documents))
-        return ()
+        chosen = self._binding(change.key, self.trees)
+        ways = ways_to_write(self.driver, change.key, chosen.api) if chosen else []
+        return tuple(dict.fromkeys(name for binding in ways for name in binding.documents))
 
     def _read_until(
         self, changes: list[Change], names: Iterable[str], seen: Callable[[Change, Readings], bool] | None = None
@@ -119,7 +115,7 @@ class Judge:
             return True
         reading = readings.get(change.key)
         if change.new is ABSENT:
-            return not _list_unknown(change.key, readings) and (reading is None or reading.state == NOT_OFFERED)
+            return not list_unknown(change.key, readings) and (reading is None or reading.state == NOT_OFFERED)
         return reading is not None and compare.difference(change.key, Want(change.new), reading) is None
 
     def _judge(self, change: Change, readings: Readings, written: Written) -> None:
@@ -255,8 +251,7 @@ def side_effects(before: Readings, after: Readings, touched: Iterable[Key]) -> l
         old, new = before.get(key), after.get(key)
         if "*" in key or _unknown(old) or _unknown(new):
             continue
-        whole = settings.pattern_of(key) or key
-        if (old is None and _unknown(before.get(whole))) or (new is None and _unknown(after.get(whole))):
+        if (old is None and list_unknown(key, before)) or (new is None and list_unknown(key, after)):
             continue  # the list it belongs to was not read: nobody knows whether it is there
         if old is not None and new is not None and VALUE not in (old.state, new.state):
             continue
@@ -272,15 +267,10 @@ def as_before(key: Key, before: Readings, now: Readings) -> bool | None:
     old, new = before.get(key), now.get(key)
     if settings.setting_of(key).secret or _unknown(old) or _unknown(new):
         return None
-    if (old is None and _list_unknown(key, before)) or (new is None and _list_unknown(key, now)):
+    if (old is None and list_unknown(key, before)) or (new is None and list_unknown(key, now)):
         return None
     there = [reading is not None and reading.state == VALUE and reading.value is not ABSENT for reading in (old, new)]
     return compare.same(key, old.value, new.value) if all(there) else not any(there)  # type: ignore[union-attr]
-
-
-def _list_unknown(key: Key, readings: Readings) -> bool:
-    """Was the list that an item belongs to not read? Then an item that is not in it may still be there."""
-    return _unknown(readings.get(settings.pattern_of(key) or key))
 
 
 def _unknown(reading: Reading | None) -> bool:

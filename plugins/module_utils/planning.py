@@ -28,7 +28,13 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.guarding import Guards
-from ansible_collections.nwcs.hardening.plugins.module_utils.reading import Readings, fitting, patterns_for, plain
+from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
+    Readings,
+    fitting,
+    list_unknown,
+    plain,
+    way_to_write,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.module_utils.settings import Phase
 
@@ -168,7 +174,8 @@ class Planner(Guards):
         own = self.own_account()
         if ("accounts", own, "role") not in self.readings:
             own = self.session.credential.username
-        return {**wanted, ("accounts", own, "password"): Want(MANAGED, "strict", "rotation")}
+        ours = (own, *(name for name in self.driver.own_accounts(self.ctx) if "@" in name))
+        return {**wanted, **{("accounts", name, "password"): Want(MANAGED, "strict", "rotation") for name in ours}}
 
     def _with_accounts(self, wanted: dict[Key, Want]) -> dict[Key, Want]:
         spec, credential = self.session.spec, self.session.credential
@@ -186,7 +193,10 @@ class Planner(Guards):
         listed = self.readings.get(("accounts", "*", "role"))
         if not ours_proven and (own == credential.username or listed is None or listed.state == VALUE):
             wanted[("accounts", own, "password")] = Want(MANAGED, "strict", "own account")
-        declared = {key[1] for key in wanted if key[0] == "accounts" and len(key) == 3} | {own}
+        for name in self.driver.factory_logins(self.ctx):  # of other APIs of the device
+            wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "own account")
+        declared = {key[1] for key in wanted if key[0] == "accounts" and len(key) == 3}
+        declared |= {own, *(name for name in self.driver.own_accounts(self.ctx) if name != credential.username)}
         remove = spec.get("undeclared_accounts") == "remove" or (
             self.driver.factory_new(self.ctx, self.trees) is True or spec.get("origin") == "factory"
         )
@@ -241,7 +251,9 @@ class Planner(Guards):
         if settings.setting_of(key).secret:
             self._judge_secret(key, want, reading, binding)
             return
-        if reading is None and (unknown := self.readings.get(settings.pattern_of(key))) is not None:
+        if reading is None and key[0] == "accounts" and (closed := self._closed_realm(key)) is not None:
+            self._note(key, "not_checked", want, closed, why=closed.why)
+        elif reading is None and (unknown := self.readings.get(settings.pattern_of(key))) is not None:
             if unknown.state == UNSUPPORTED:
                 self._unsupported(key, want, unknown.why, unknown)
             else:
@@ -268,10 +280,18 @@ class Planner(Guards):
             self._note(key, "not_checked", want, reading, why=reading.why)
         elif compare.difference(key, want, reading) is None:
             self._note(key, "ok", want, reading)
+            contradict(self.outcomes, self.readings)
         elif binding is None:
             self._note(key, "read_only", want, reading, why="the API shows this, but offers no way to set it")
         else:
             self._change(key, reading, want, binding)
+
+    def _closed_realm(self, key: Key) -> Reading | None:
+        """Why the accounts of the API that an account belongs to are not known."""
+        realm = settings.item_of(key).rpartition("@")[2]
+        if realm not in self.driver.realms or not list_unknown(key, self.readings):
+            return None
+        return self.readings.get(("apis", realm, "accounts")) or self.readings.get(("apis", realm, "open"))
 
     def _judge_secret(self, key: Key, want: Want, reading: Reading | None, binding: Binding | None) -> None:
         if binding is None:
@@ -311,11 +331,7 @@ class Planner(Guards):
         return True
 
     def _binding(self, key: Key) -> Binding | None:
-        for pattern in patterns_for(self.driver, key):
-            binding = fitting(self.driver, self.ctx, self.trees, pattern, write=True)
-            if binding is not None:
-                return binding
-        return None
+        return way_to_write(self.driver, self.ctx, self.trees, key)
 
     def restorable(self, change: Change) -> bool | str:
         """True, or a sentence why an undo cannot bring the old value back."""
@@ -401,6 +417,18 @@ class Planner(Guards):
     ) -> None:
         line = outcome(key, name, want.value, reading, reading, why, guard=guard)
         self.outcomes[line["key"]] = line
+
+
+def contradict(outcomes: dict[str, dict[str, Any]], readings: Readings) -> None:
+    """Where another API of the device says otherwise, a good outcome is none (DESIGN 4: conflict)."""
+    for key, reading in readings.items():
+        if key[0] != "conflicts" or reading.state != VALUE:
+            continue
+        text, _mark, api = key[1].rpartition("@")
+        line = outcomes.get(text)
+        if line is not None and line["outcome"] in ("ok", "changed"):
+            line.update(outcome="conflict", why=f"{api} says {reading.value}")
+            line.pop("proof", None)
 
 
 def plan_result(planner: Planner, snapshot: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -48,10 +49,15 @@ def trees_of(binding: Binding, trees: Mapping[str, Any]) -> list[Tree] | Excepti
     return found
 
 
-def fitting(driver: Driver, ctx: Any, trees: Mapping[str, Any], pattern: Key, write: bool = False) -> Binding | None:
-    """The first binding of `pattern` (of those with `put` when writing) whose documents are there and that fits."""
+def fitting(
+    driver: Driver, ctx: Any, trees: Mapping[str, Any], pattern: Key, write: bool = False, api: str | None = None
+) -> Binding | None:
+    """The first binding of `pattern` (of those with `put` when writing) whose documents are there and that fits.
+
+    api  only of this API ("" is the main one); None: of any
+    """
     for binding in driver.bindings:
-        if binding.key != pattern or (write and binding.put is None):
+        if binding.key != pattern or (write and binding.put is None) or api not in (None, binding.api):
             continue
         found = trees_of(binding, trees)
         if not isinstance(found, Exception) and (binding.when is None or binding.when(ctx, *found)):
@@ -65,6 +71,53 @@ def patterns_for(driver: Driver, key: Key) -> list[Key]:
     return [key] if pattern is None or pattern == key else [key, pattern]
 
 
+def way_to_write(driver: Driver, ctx: Any, trees: Mapping[str, Any], key: Key) -> Binding | None:
+    """The binding that writes `key`: of the first API that has the item, else of one that can make it."""
+    found: Binding | None = None
+    item = settings.item_of(key)
+    for pattern in patterns_for(driver, key):
+        for api in _apis(driver, pattern):
+            binding = fitting(driver, ctx, trees, pattern, write=True, api=api)
+            if binding is None or not _same_realm(driver, binding, key):
+                continue
+            if not binding.has_items or item in (binding.domain or ()):
+                return binding
+            if binding.items and item in binding.items(*(trees[name] for name in binding.documents)):
+                return binding
+            if found is None or (binding.create and not found.create):
+                found = binding
+    return found
+
+
+def ways_to_write(driver: Driver, key: Key, api: str) -> list[Binding]:
+    """Every row of one API by which `key` can be written, whatever fits now."""
+    for pattern in patterns_for(driver, key):
+        if rows := [b for b in driver.bindings if b.key == pattern and b.put is not None and b.api == api]:
+            return rows
+    return []
+
+
+def _apis(driver: Driver, pattern: Key) -> list[str]:
+    return list(dict.fromkeys(binding.api for binding in driver.bindings if binding.key == pattern))
+
+
+def _same_realm(driver: Driver, binding: Binding, key: Key) -> bool:
+    if key[0] != "accounts" or not driver.realms:
+        return True
+    realm = settings.item_of(key).rpartition("@")[2]
+    return binding.realm == (realm if realm in driver.realms else "")
+
+
+def list_unknown(key: Key, readings: Mapping[Key, Reading]) -> bool:
+    """Was the list that an item belongs to not read? Then an item that is not in it may still be there."""
+    whole = [readings.get(settings.pattern_of(key) or key)]
+    realm = settings.item_of(key).rpartition("@")[2] if key[0] == "accounts" else ""
+    for known, reading in readings.items():
+        if known[0] == "apis" and (key[0] != "accounts" or known[1] == realm):
+            whole.append(reading)
+    return any(reading is not None and reading.state in (UNREADABLE, UNVERIFIABLE) for reading in whole)
+
+
 def decode(driver: Driver, ctx: Any, trees: Mapping[str, Any]) -> Readings:
     """Every key that the driver binds and whose documents are in `trees` (also as exceptions)."""
     doubts = {
@@ -75,24 +128,52 @@ def decode(driver: Driver, ctx: Any, trees: Mapping[str, Any]) -> Readings:
     }  # fmt: skip
     readings: Readings = {}
     for pattern in dict.fromkeys(binding.key for binding in driver.bindings):
-        rows = [b for b in driver.bindings if b.key == pattern and all(name in trees for name in b.documents)]
-        if not rows:
-            continue
-        binding = fitting(driver, ctx, trees, pattern)
-        if binding is None:
-            # For items, the pattern itself says that the list is not known: nobody may take it for an empty one (H03).
-            readings.setdefault(pattern, _not_read(rows[0], trees))
-            for item in (rows[0].domain or ()) if "*" in pattern else ():
-                readings.setdefault(_filled(pattern, item), _not_read(rows[0], trees))
-            continue
-        doubt = next((doubts[name] for name in binding.documents if name in doubts), "")
-        if doubt and binding.has_items:
-            readings[pattern] = Reading(UNVERIFIABLE, None, doubt, "+".join(binding.documents))
-        for key, reading in _rows(binding, [trees[name] for name in binding.documents]):
-            if doubt and reading.state == VALUE:
-                reading = Reading(UNVERIFIABLE, None, doubt, reading.source)
-            readings.setdefault(key, reading)
+        for api in _apis(driver, pattern):
+            for key, reading in _of_api(driver, ctx, trees, pattern, api, doubts):
+                known = readings.setdefault(key, reading)
+                if known.state == VALUE == reading.state:
+                    if not _agree(key, known, reading):
+                        told = json.dumps(reading.value, ensure_ascii=False)
+                        item = f"{settings.key_text(key)}@{api}"
+                        readings["conflicts", item] = Reading.of(told, reading.source)
+                elif reading.state == VALUE or (known.state == UNSUPPORTED != reading.state):
+                    readings[key] = reading  # what one API cannot tell, another can
     return readings
+
+
+def _agree(key: Key, one: Reading, other: Reading) -> bool:
+    """Facts are told in each API's own words, and volatile values change between two readings."""
+    told = key[0] in ("facts", "firmware") or settings.setting_of(key).volatile
+    return told or compare.same(key, one.value, other.value)
+
+
+def _of_api(
+    driver: Driver, ctx: Any, trees: Mapping[str, Any], pattern: Key, api: str, doubts: Mapping[str, str]
+) -> Iterable[tuple[Key, Reading]]:
+    """What one API says of a pattern: by its first row that fits."""
+    rows = [b for b in driver.bindings if (b.key, b.api) == (pattern, api) and all(n in trees for n in b.documents)]
+    if not rows:
+        return
+    binding = fitting(driver, ctx, trees, pattern, api=api)
+    if binding is None:
+        if rows[0].realm:
+            yield ("apis", api, "accounts"), _not_read(rows[0], trees)
+        elif not api:
+            # For items, the pattern itself says that the list is not known: nobody may take it for an empty one (H03).
+            yield pattern, _not_read(rows[0], trees)
+        for item in (rows[0].domain or ()) if "*" in pattern else ():
+            yield _filled(pattern, item), _not_read(rows[0], trees)
+        if api and "*" not in pattern:
+            yield pattern, _not_read(rows[0], trees)
+        return
+    doubt = next((doubts[name] for name in binding.documents if name in doubts), "")
+    if doubt and binding.has_items:
+        whole = ("apis", api, "accounts") if binding.realm else pattern
+        yield whole, Reading(UNVERIFIABLE, None, doubt, "+".join(binding.documents))
+    for key, reading in _rows(binding, [trees[name] for name in binding.documents]):
+        if doubt and reading.state == VALUE:
+            reading = Reading(UNVERIFIABLE, None, doubt, reading.source)
+        yield key, reading
 
 
 def _rows(binding: Binding, found: list[Tree]) -> Iterable[tuple[Key, Reading]]:
@@ -153,6 +234,8 @@ def _filled(pattern: Key, item: str) -> Key:
 # -- what is seen from outside, and the whole ------------------------------------------------------------------------
 def observe(session: Session, trees: Mapping[str, Any]) -> Readings:
     """Sockets, anonymous requests, certificate, clock: no credentials are sent here."""
+    if not session.driver.needs_login:
+        return {}  # nothing of it is on the network
     endpoints = session.driver.endpoints(session.ctx, trees)
     seen = dict(probes.look(session.ctx.transport, endpoints, session.spec.get("ports") or {}))
     told = session.driver.clock(session.ctx, trees)

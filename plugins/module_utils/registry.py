@@ -8,19 +8,34 @@ Imports are explicit, because only statically imported files travel to a gateway
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Driver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined import CombinedDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.manual import ManualDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif import OnvifDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt import OpenWrtDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 
 DRIVERS: dict[str, Driver] = {driver.family: driver for driver in (OnvifDriver(), OpenWrtDriver())}
 
+_MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family
 
-def driver_for(family: str) -> Driver:
-    """The driver of a family; InputError names the known ones."""
-    try:
-        return DRIVERS[family]
-    except KeyError:
-        raise InputError(
-            f"nwcs_family {family!r} is not known.", f"Known families: {', '.join(sorted(DRIVERS))}."
-        ) from None
+
+def driver_for(family: str, spec: Mapping[str, Any] | None = None) -> Driver:
+    """The driver of a family; InputError names the known ones.
+
+    spec  of a device (session.Session): with other APIs `beside`, the driver is one for all of them
+    """
+    spec = spec or {}
+    main = _one(family, spec)
+    beside = [_one(name, spec) for name in spec.get("beside") or ()]
+    return CombinedDriver(main, beside, spec["beside"]) if beside else main
+
+
+def _one(family: str, spec: Mapping[str, Any]) -> Driver:
+    known = {**DRIVERS, "manual": _MANUAL}
+    if family not in known:
+        raise InputError(f"nwcs_family {family!r} is not known.", f"Known families: {', '.join(sorted(known))}.")
+    return known[family].for_device(spec)

@@ -6,6 +6,8 @@
 What comes in is plain data (the `spec`), because a job may travel to a gateway:
 
     name, family          inventory name and driver
+    beside                {family: {way, credentials, why}} of the other APIs of the device (drivers/combined.py)
+    manual                {key text: {value, by, on, until}}: what people have typed in (drivers/manual.py)
     target                Target.to_dict(): host, tls_verify (True, False, PEM text), limits
     ways                  [{scheme, port}], tried in this order; never from https down to an undeclared http
     credentials           [{username, password, label}], at most two are tried (lock budget)
@@ -53,7 +55,7 @@ class Session:
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self.spec = spec
         self.name: str = spec["name"]
-        self.driver: Driver = driver_for(spec["family"])
+        self.driver: Driver = driver_for(spec["family"], spec)
         self.secrets: dict[str, str] = dict(spec.get("secrets") or {})
         self.ctx: Any = None
         self.way: dict[str, Any] = {}
@@ -113,6 +115,8 @@ class Session:
         """Try the credentials in order; a refused one is followed only while the lock budget allows."""
         refused: LoginRefused | None = None
         credentials = [Credential(**entry) for entry in self.spec["credentials"]][:MOST_CREDENTIALS]
+        if not credentials and not self.driver.needs_login:
+            credentials = [Credential("", "", "none")]
         if not credentials:
             raise InputError(
                 f"{self.name}: no login is known.",
@@ -123,6 +127,7 @@ class Session:
             try:
                 with self._counted(credential):
                     self.ctx = self.driver.open(attempt, credential, self.secrets)
+                self.logins += self.driver.take_logins()
             except LoginRefused as error:
                 refused = error
                 if error.locked:
@@ -211,6 +216,7 @@ class Session:
         try:
             with self._counted(credential):
                 ctx = self.driver.open(transport, credential, self.secrets)
+            self.logins += self.driver.take_logins()
         except Exception:
             self._drop(transport)
             raise
@@ -226,7 +232,7 @@ class Session:
 
     def _leave(self) -> None:
         if self.ctx is not None:
-            self.requests += self.ctx.transport.requests
+            self.requests += self.ctx.requests
             self.ctx.close()
             self.ctx = None
 
@@ -235,7 +241,7 @@ class Session:
 
     def count(self) -> int:
         """HTTP requests sent so far."""
-        return self.requests + (self.ctx.transport.requests if self.ctx is not None else 0)
+        return self.requests + (self.ctx.requests if self.ctx is not None else 0)
 
     def __enter__(self) -> Session:
         try:

@@ -216,6 +216,10 @@ def _keys() -> Iterator[Setting]:
     yield s("events.tamper", "bool", "tamper detection", "妨害検知", "medium", "c01-1")
     yield s("events.video_loss", "bool", "video loss detection", "映像断検知", "medium", "a31-1 a04-1")
 
+    yield s("apis.*.open", "bool", "API beside the main one", "併用API", "high", observed=True)
+    yield s("apis.*.accounts", "str", "accounts of the API beside", "併用APIのアカウント", "critical", observed=True)
+    yield s("conflicts.*", "str", "what another API of the device says instead", "別APIとの矛盾", "high", observed=True)
+
     yield s("firmware.version", "str", "firmware version", "ファームウェア版", "high", "a05-1", observed=True)
     yield s("firmware.auto_update", "bool", "automatic update", "自動更新", "medium", "ssaj-4")
 

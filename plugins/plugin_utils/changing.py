@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
@@ -248,6 +248,7 @@ class ChangeRun(NewPasswords):
             self._remember_login("current")
             self.hook("promoted-late")
             self._tell_recorders({}, [secret_name(planned["credential"]["username"])])
+        self._keep_beside(spec, planned.get("logins") or ())
         self._leave_out(planned, outcomes)
         if self.check:
             outcomes.update({line["key"]: line for line in planned["preview"]})
@@ -281,6 +282,16 @@ class ChangeRun(NewPasswords):
         self.hook("recorded")
         if applied["error"]:
             raise error_of(applied["error"])
+
+    def _keep_beside(self, spec: dict[str, Any], logins: Iterable[Mapping[str, Any]]) -> None:
+        """Of the logins at other APIs of the device: a refused one is not tried again, one that was pending is kept."""
+        known = {(line["username"], line["label"]): bool(line["refused"]) for line in logins}
+        for entry in spec["beside"].values():
+            rows = entry["credentials"]
+            entry["credentials"] = [c for c in rows if known.get((c["username"], c["label"])) is False]
+            names = [c["username"] for c in entry["credentials"] if c["label"] == "pending"]
+            if names and not self.check:
+                self.store.promote([secret_name(name) for name in names])
 
     def _apply(
         self, spec: dict[str, Any], planned: dict[str, Any]

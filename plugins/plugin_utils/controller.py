@@ -11,12 +11,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import secret_name
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import CODES, NwcsError, StateError
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    CODES,
+    BehindRecorder,
+    LoginRefused,
+    NwcsError,
+    StateError,
+)
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, files, hold, inventory, passwords, run
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import result as results
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import sheet as sheets
@@ -153,9 +159,15 @@ class DeviceRun:
 
     # -- what a job needs --------------------------------------------------------------------------------------------
     def _spec(self, sheet: dict[str, Any] | None = None) -> dict[str, Any]:
+        if recorder := self.device.options.get("behind"):
+            raise BehindRecorder(
+                f"{self.device.name}: not looked at, it is reached only through the recorder {recorder}.",
+                f"What {recorder} tells of it stands in that recorder's own result; the rest takes a person.",
+            )
         sheet = sheet or self._sheet()
         spec = {**self.device.spec, "own_account": self.device.own_account}
         spec["credentials"] = self._credentials()
+        spec["beside"] = {family: self._beside(family, way) for family, way in spec["beside"].items()}
         if sheet:
             identity = sheet["identity"]
             spec["expected"] = {name: identity[name] for name in ("endpoint", "serial", "mac") if identity.get(name)}
@@ -206,14 +218,45 @@ class DeviceRun:
         found.sort(key=lambda credential: credential["label"] != last)
         return found
 
-    def _last_login(self) -> str:
+    def _beside(self, family: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """The logins of another API of the device, which may keep accounts of its own: names of its realm."""
+        api = self.device.apis[family]
+        if not api["username"]:
+            return {**entry, "credentials": [], "why": ""}
+        name = f"{api['username']}@{family}"
+        candidates = self.store.candidates(secret_name(name))
+        found = [{"username": name, "password": password, "label": label} for label, password in candidates]
+        ours = [credential for credential in found if credential["label"] != "pending"]
+        if api["password"] is not None and (not ours or any(self.ledger.refused(credential) for credential in ours)):
+            found.append({"username": name, "password": api["password"], "label": "bootstrap"})
+        last = self._last_login(family)
+        found.sort(key=lambda credential: credential["label"] != last)
+        return {**entry, "credentials": found, "why": ""}
+
+    def _choose_beside(self, spec: dict[str, Any]) -> None:
+        """The lock budget is one for the whole device; an API that has no room in it waits, the others do not."""
+        for family, entry in spec["beside"].items():
+            try:
+                last = self._last_login(family)
+                entry["credentials"] = self.ledger.choose(entry["credentials"], last, spec["retry"], self.check)
+            except LoginRefused as error:
+                entry.update(credentials=[], why=error.message)
+
+    def _last_login(self, family: str = "") -> str:
         """The label of the login that worked last, "" where a change was cut off since."""
-        return self.state.memory().get("login") or ""
+        return self.state.memory().get(f"login@{family}" if family else "login") or ""
 
     def _remember_login(self, label: str | None) -> None:
         """Which password is in force: what worked is no guess the next time."""
         if label and not self.check:
             self.state.remember(login=label)
+
+    def _remember_beside(self, families: Iterable[str], logins: Iterable[Mapping[str, Any]]) -> None:
+        for line in logins:
+            family = line["username"].rpartition("@")[2]
+            label = line["label"] if line["label"] == "bootstrap" else "current"  # what worked is kept as current
+            if family in families and not line.get("refused") and self._last_login(family) != label and not self.check:
+                self.state.remember(**{f"login@{family}": label})
 
     # -- sending and finishing ---------------------------------------------------------------------------------------
     def _send(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -222,11 +265,14 @@ class DeviceRun:
             # Not before now: a guess counts from here on. In place, so that the apply tries no others.
             last = self._last_login()
             spec["credentials"][:] = self.ledger.choose(spec["credentials"], last, spec["retry"], self.check)
-        known = {(c["username"], c["label"]): c["password"] for c in spec["credentials"]}
+            self._choose_beside(spec)
+        tried = [*spec["credentials"], *(c for entry in spec["beside"].values() for c in entry["credentials"])]
+        known = {(c["username"], c["label"]): c["password"] for c in tried}
         answer = self.send(job)
         for name, password in (spec.get("secrets") or {}).items():  # what an apply tries beside them
             known[name.partition(".")[2], "new"] = password
         self.ledger.note(answer.get("logins") or (), known)
+        self._remember_beside(spec["beside"], answer.get("logins") or ())
         if "error" in answer and isinstance(answer["error"], dict) and "outcomes" not in answer:
             raise error_of(answer["error"])
         return answer
@@ -316,6 +362,7 @@ class DeviceRun:
     def secrets(self) -> list[str]:
         """Every secret text that must not leave (for scrubbing)."""
         known = [self.device.password or "", *self.device.passwords.values()]
+        known += [api["password"] or "" for api in self.device.apis.values()]
         with contextlib.suppress(NwcsError):
             known += self.store.values()
         return [text for text in known if text]

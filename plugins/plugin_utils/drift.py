@@ -196,6 +196,12 @@ def _states(old: Readings, now: Readings) -> list[Finding]:
     for key in (("accounts", "anonymous_view"), ("auth", "anonymous_api")):
         if value(now, key) is True:
             found.append(finding("open_to_anyone", ".".join(key), value(old, key), True, "critical", explained(key)))
+    for text, reading in now.items():
+        if text.startswith("conflicts.") and reading["state"] == VALUE:
+            key, _mark, api = settings.parse_key(text)[1].rpartition("@")
+            why = "recorded" if old.get(text, {}).get("value") == reading["value"] else None
+            here = value(now, settings.parse_key(key))
+            found.append(finding("conflict", key, here, reading["value"], "high", why, api=api))
     before, present = accounts(old), accounts(now)
     for group in compare.look_alikes({*before, *present}):
         here = [name for name in group if name in present]
@@ -228,7 +234,8 @@ class _Comparison:
     def __init__(self, old: Readings, now: Readings, told: set[str], pending: Mapping[str, Any]) -> None:
         self.old, self.now, self.pending = old, now, pending
         self.found: list[Finding] = []
-        self.done = set(told)  # key texts that something else has spoken for
+        # Key texts that something else has spoken for:
+        self.done = {*told, *(text for text in {*old, *now} if text.startswith("conflicts."))}
 
     def findings(self) -> list[Finding]:
         self._pending()
@@ -264,6 +271,7 @@ class _Comparison:
 
     def _unlisted_groups(self) -> None:
         """An item "*" without a value: the list of items could not be read, so nothing may be said of any (H03)."""
+        self._closed_apis()
         for text, reading in self.now.items():
             key = settings.parse_key(text)
             if "*" not in key or reading["state"] in (VALUE, WRITE_ONLY, NOT_OFFERED):
@@ -280,6 +288,16 @@ class _Comparison:
                 continue
             kind, severity = ("still_not_readable", "info") if known else ("not_readable", "high")
             self.found.append(finding(kind, text, severity=severity, group=group, **_reason(reading)))
+
+    def _closed_apis(self) -> None:
+        """Items may have been listed by an API that cannot be read now; its own key says so."""
+        keys = {text: settings.parse_key(text) for text in self.now if text.startswith("apis.")}
+        closed = {key[1] for text, key in keys.items() if self.now[text]["state"] in _UNKNOWN}
+        for text in self.old if closed else ():
+            key = settings.parse_key(text)
+            ours = key[0] != "accounts" or settings.item_of(key).rpartition("@")[2] in closed
+            if text not in self.now and settings.item_of(key) and ours:
+                self.done.add(text)
 
     def _item_keys(self, group: str, item: str) -> list[str]:
         """The key texts of one item, old and new, that nothing has spoken for yet."""

@@ -18,15 +18,18 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Key
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want, parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import documents, files
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import apis, documents, files
 
-KIND_NAMES = ("camera", "encoder", "recorder", "router", "access_point")
+KIND_NAMES = ("camera", "encoder", "recorder", "router", "access_point", "other")
 PROFILES = "abcdefghi"
 
 # name: what it is. The full table with defaults is docs/inventory.md; a misspelt name is told, not ignored.
 VARIABLES = {
     "nwcs_family": "API family, or a list with the main one first",
-    "nwcs_kind": "camera, encoder, recorder, router or access_point",
+    "nwcs_kind": "camera, encoder, recorder, router, access_point or other",
+    "nwcs_apis": "other APIs of the device that nwcs_family lists: port, scheme, username, password of each",
+    "nwcs_manual": "values that people looked up: list of {by, on, until, settings}",
+    "nwcs_behind": "inventory name of the recorder behind whose own ports the device is: it cannot be reached directly",
     "nwcs_host": "address or name of the device (default: its ansible_host, else its inventory name)",
     "nwcs_port": "port of the first contact",
     "nwcs_scheme": "https or http: naming http allows a login over plain HTTP",
@@ -103,6 +106,7 @@ class Device:
     username: str = ""
     password: str | None = field(default=None, repr=False)
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    apis: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)  # apis.beside
     own_account: str = ""
     wanted: dict[Key, Want] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
@@ -133,13 +137,14 @@ def describe(
     families = list(family) if isinstance(family, (list, tuple)) else [family]
     if not families or not families[0]:
         raise InputError(f"{host}: nwcs_family is not set.", "Name the device's API, for example nwcs_family: onvif.")
+    names_of = [str(name) for name in families]
     try:
-        driver = driver_for(str(families[0]))
+        driver = [driver_for(name) for name in names_of][0]
     except InputError as error:
         raise InputError(f"{host}: {error.message}", error.advice) from None
-    if len(families) > 1:
-        raise InputError(f"{host}: nwcs_family names several APIs.", "One is supported here: give the main one.")
-    main = str(families[0])
+    if len(set(names_of)) < len(names_of):
+        raise InputError(f"{host}: nwcs_family names one API twice.", "Give each once, the main one first.")
+    main = names_of[0]
     kind = _choice(host, "nwcs_kind", get("nwcs_kind", None) or driver.kind, KIND_NAMES)
     language = _choice(host, "nwcs_language", get("nwcs_language", "en"), ("en", "ja"))
     address = _address(host, get, hostvars)
@@ -154,6 +159,7 @@ def describe(
             ("nwcs_secret_store", "secrets"),
         )
     }
+    beside = apis.beside(host, names_of[1:], get("nwcs_apis", None) or {})
     spec = {
         "name": host,
         "family": main,
@@ -176,6 +182,8 @@ def describe(
         "undeclared_accounts": _choice(
             host, "nwcs_undeclared_accounts", get("nwcs_undeclared_accounts", "report"), ("report", "remove")
         ),
+        "beside": {name: {"way": api["way"]} for name, api in beside.items()},
+        "manual": apis.typed_in(host, get("nwcs_manual", None) or [], "manual" in names_of),
         "restart": flag(host, "nwcs_restart", get("nwcs_restart", False)),
         "retry": flag(host, "nwcs_retry", get("nwcs_retry", False)),
     }
@@ -190,6 +198,7 @@ def describe(
         spec=spec,
         username=username,
         password=password,
+        apis=beside,
         passwords=_secrets(host, get("nwcs_passwords", None) or {}),
         own_account=str(get("nwcs_own_account", "") or username),
         folders=folders,
@@ -201,6 +210,7 @@ def describe(
             "vault_id": get("nwcs_vault_id", None),
             "store_options": store_options(get, inventory_dir),
             "pins": _fingerprints(host, get("nwcs_pins", None) or []),
+            "behind": str(get("nwcs_behind", None) or ""),
             "recorders": _names(get("nwcs_recorders", None) or []),
             "recorder_account": str(get("nwcs_recorder_account", None) or ""),
             "password_reuse": _choice(

@@ -48,6 +48,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.socket_closed_though_on": (
         "the service {item} is set on, yet it does not answer on the network",
         "サービス{item}は有効の設定ですが、ネットワークで応答しません"),
+    "finding.conflict": (
+        "Two APIs of the device disagree: it reads {old}, {api} says {new}.",
+        "機器の2つのAPIが食い違う: 値は{old}、{api}では{new}。",
+    ),
     "finding.open_to_anyone": (
         "{label}: anyone is let in", "{label}:誰でもアクセスできます"),
     "finding.look_alikes": (
@@ -196,6 +200,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "error.input": ("the inventory, design or sheet is wrong", "インベントリ、設計またはシートの誤り"),
     "error.state": ("a file of the toolkit cannot be used", "ツールのファイルが使えません"),
     "error.device": ("the device could not be used", "機器との通信に問題があります"),
+    "error.behind_recorder": ("reached only through its recorder", "録画装置経由でのみ到達できます"),
     "error.unreachable": ("the device does not answer", "機器が応答しません"),
     "error.tls": ("no secure connection", "安全な接続ができません"),
     "error.bad_answer": ("the answer is broken", "応答が壊れています"),

@@ -99,8 +99,9 @@ class TestMistakes:
         [
             ("nwcs_family", "onvfi", "onvif, openwrt"),
             ("nwcs_family", "", "nwcs_family: onvif"),
-            ("nwcs_family", ["onvif", "openwrt"], "main one"),
-            ("nwcs_kind", "kamera", "camera, encoder, recorder, router, access_point"),
+            ("nwcs_family", ["onvif", "onvif"], "main one"),
+            ("nwcs_family", ["onvif", "openwirt"], "onvif, openwrt"),
+            ("nwcs_kind", "kamera", "camera, encoder, recorder, router, access_point, other"),
             ("nwcs_language", "de", "en, ja"),
             ("nwcs_scheme", "ftp", "https, http"),
             ("nwcs_scheme", "HTTP", "https, http"),
