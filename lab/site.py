@@ -31,6 +31,8 @@ FAMILIES = {
     "isapi-recorder": (".isapi.recorder", "IsapiRecorder"),
     "dahua": (".dahua.device", "DahuaDevice"),
     "dahua-recorder": (".dahua.recorder", "DahuaRecorder"),
+    "ipro": (".ipro.device", "IproCamera"),
+    "ipro-recorder": (".ipro.recorder", "IproRecorder"),
     "onvif": (".onvif.device", "OnvifDevice"),
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
