@@ -6,7 +6,8 @@
 Administrator, camera control and live only are ONVIF's Administrator, Operator and User. What only the web page sets is
 in `state["web"]`; set_web() is the person at that page. Model keys beside ONVIF's: `web` (what differs there),
 `enhanced_security` (an Accept header wants a random number), `randomnum_seconds`, `lockout_window`, `registered`
-(false: nobody has made the first administrator), `https_key` (false: HTTPS cannot be switched on), `old`, `applications`.
+(false: nobody has made the first administrator), `https_key` (false: HTTPS cannot be switched on), `applications`,
+`old`.
 """
 
 from __future__ import annotations
