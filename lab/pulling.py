@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import ssl
 
-from .onvif.auth import parse_header
+from .rtsp import digest_fields
 
 PATIENCE = 3.0  # seconds for one exchange with a camera
 
@@ -64,7 +64,7 @@ async def _read(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
 
 
 def _authorization(challenge: str, method: str, target: str, user: str, password: str) -> str:
-    given = parse_header(challenge.partition(" ")[2])
+    given = digest_fields(challenge.partition(" ")[2])
     digest = hashlib.sha256 if given.get("algorithm") == "SHA-256" else hashlib.md5
 
     def hashed(*parts: str) -> str:

@@ -76,8 +76,10 @@ class Activation:
         device.challenge = ""
         if weak("admin", password) or len(password) > device.users.length:
             raise Refused("riskPassword")
-        device.users.store({"id": "1", "userName": "admin", "userLevel": "Administrator", "password": password})
-        device.keep()
+        row = {"id": "1", "userName": "admin", "userLevel": "Administrator", "password": password}
+        device.users.store(row)
+        device.give_rights(row)
+        device.keep_users()
         return response_status(path, "ok", device.namespace)
 
     def _challenge_v3(self, request: Request) -> Response:

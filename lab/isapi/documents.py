@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documents of a device fresh from the factory: a base (camera.yml, recorder.yml), with the model's laid over it.
+"""The documents of a device fresh from the factory: a base (camera.yml, recorder.yml) with the model's laid over it.
 
 Words in documents: $model $serial $mac $uuid $firmware $released $address $gateway, a port by its name ($http $https
 $rtsp $sdk $sdk_tls $websocket $websockets $srtp $iot), $stream101 (one streaming channel), $trigger:ID:TYPE.
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from .xmldoc import dump, parse
+from .xmldoc import VER20, dump, parse
 
 HERE = Path(__file__).parent
 # Where the lab opens the family's ports: below 1024 they are moved up, and 8443 is the lab's own HTTPS.
@@ -75,6 +75,9 @@ def factory_documents(model: dict[str, Any], name: str, address: str, ports: dic
             return _TRIGGER.format(*rest[1:].split(":"))
         return words[word] + number + rest
 
+    other = model.get("document_namespace")
+    if other:
+        given = {path: xml and xml.replace(VER20, other) for path, xml in given.items()}
     # In the device's own form from the start: a write that changes nothing must leave the same text.
     return {path: dump(parse(_WORD.sub(fill, xml))) for path, xml in given.items() if xml is not None}
 
@@ -96,7 +99,8 @@ def facts(model: dict[str, Any], name: str, address: str) -> dict[str, str]:
 
 
 @functools.cache
-def base(name: str) -> dict[str, str]:
-    """The documents of `camera` or `recorder`."""
+def base(name: str) -> dict[str, str | None]:
+    """The documents of `camera`, or of `recorder`, which says only what it has in another form."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load((HERE / f"{name}.yml").read_text(encoding="utf-8"), loader)  # noqa: S506 (a safe loader)
+    own = yaml.load((HERE / f"{name}.yml").read_text(encoding="utf-8"), loader)  # noqa: S506 (a safe loader)
+    return own if name == "camera" else {**base("camera"), **own}

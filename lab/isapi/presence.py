@@ -147,7 +147,7 @@ class IsapiPresence(Activation):
         device.digest.forget()
         device.lock.forget()
         if "H49" in device.faults:
-            device.load()
+            self.reset("full")
         if "H49-gone" in device.faults:
             device.down_until = float("inf")
         device.open_at_start = device.protocols_on()
@@ -158,17 +158,17 @@ class IsapiPresence(Activation):
         device.restart()
 
     def reset(self, mode: str) -> None:
-        """basic keeps the network and the accounts, full goes back to the factory (scope per model UNVERIFIED)."""
+        """basic keeps the network and the accounts (UNVERIFIED); after full the device wants activation again."""
         device: Any = self
         kept = {
             path: xml for path, xml in device.documents.items() if path.startswith(("System/Network/", "Security/"))
         }
         rows = device.users.rows
         device.load()
+        device.users.rows = rows if mode == "basic" else []
         if mode == "basic":
             device.documents |= kept
-            device.users.rows = rows
-            device.keep()
+        device.keep()
 
     # -- what the device itself says ---------------------------------------------------------------------------------
     def note(self, major: str, minor: str) -> None:

@@ -14,7 +14,6 @@ from ..device import Request, Response
 from .answers import XML, Refused, response_status, user_check
 from .capabilities import capabilities, system_capabilities
 from .logs import log_search
-from .users import permission
 from .xmldoc import BadXml, Element, by_id, dump, find, in_space, local, parse, space, text
 
 READS = ("ContentMgmt/logSearch", "ContentMgmt/security/logSearch", "Security/challenge", "Security/sessionLogin")
@@ -109,7 +108,7 @@ class Resources:
         """A document as it is read now, with what is made up at the moment of reading."""
         device: Any = self
         if path == "Security/users":
-            return device.users.document()
+            return device.users.document("H03" in device.faults)
         made = device.live_document(path)
         if made is not None:
             return made
@@ -262,14 +261,13 @@ class Resources:
             self._keep_user(users.change(number, self._body(request), caller))
         else:
             raise Refused("methodNotAllowed")
-        if "H16" not in device.faults:
-            device.flash = (device.flash[0], copy.deepcopy(users.rows), device.flash[2])
+        device.keep_users()
         return "ok"
 
     def _keep_user(self, row: dict[str, Any]) -> None:
         device: Any = self
         device.users.store(row)
-        device.documents[f"Security/UserPermission/{row['id']}"] = permission(row["id"], row["userLevel"])
+        device.give_rights(row)
 
     def _order(self, rel: str, query: str, path: str) -> Response:
         device: Any = self

@@ -51,18 +51,14 @@ class Users:
         row = self.by_name(name)
         return row["userLevel"] if row else ""
 
-    def document(self) -> Element:
+    def document(self, empty: bool = False) -> Element:
         root = parse(f'<UserList version="2.0" xmlns="{VER20}"></UserList>')
-        for row in self.rows:
+        for row in () if empty else self.rows:
             user = make(root, "User")
             user.set("version", "2.0")
             for key in ("id", "userName", "userLevel"):
                 make(user, key, clean(row[key]))
         return root
-
-    def one(self, number: str) -> Element:
-        self.by_id(number)
-        return next(user for user in self.document() if text(user, "id") == number)
 
     def create(self, sent: Element) -> dict[str, Any]:
         """The new row; raises Refused."""
@@ -122,8 +118,7 @@ class Users:
         level = text(sent, "userLevel")
         if find(sent, "userLevel") is not None and level not in LEVELS:
             raise Refused("badXmlContent")
-        name = find(sent, "userName")
-        password = find(sent, "password")
+        name, password = (find(sent, key) for key in ("userName", "password"))
         return (
             (name.text or "") if name is not None else "",
             (password.text or "") if password is not None else "",
