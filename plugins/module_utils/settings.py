@@ -111,6 +111,7 @@ def _keys() -> Iterator[Setting]:
     yield s("auth.http_schemes", "list", "HTTP login schemes", "HTTP認証方式", "medium", "a03-1", observed=True)
     yield s("auth.basic_login", "bool", "HTTP login in clear text (Basic)", "HTTP平文認証（Basic）", "high", "a03-1",
             phase=path)
+    yield s("auth.onvif_login", "bool", "ONVIF asks for a login", "ONVIFの認証", "critical", "a03-1", phase=close)
     yield s("auth.ssh_password_login", "bool", "SSH login by password", "SSHパスワード認証", "high", "a02-1",
             phase=close)
     yield s("auth.ssh_keys", "list", "SSH keys that may log in", "SSH公開鍵", "critical", "a03-5 cp-2", observed=True)
@@ -214,6 +215,7 @@ def _keys() -> Iterator[Setting]:
     yield s("recording.jobs.*.state", "enum", "recording of one source", "録画ソースの状態", "high", "a04-1 a21-1",
             choices=("active", "partial", "idle", "error"), observed=True, volatile=True)
     yield s("events.tamper", "bool", "tamper detection", "妨害検知", "medium", "c01-1")
+    yield s("events.login_failure", "bool", "alarm on failed log-ins", "ログイン失敗警報", "medium", "a13-1")
     yield s("events.video_loss", "bool", "video loss detection", "映像断検知", "medium", "a31-1 a04-1")
 
     yield s("apis.*.open", "bool", "API beside the main one", "併用API", "high", observed=True)
