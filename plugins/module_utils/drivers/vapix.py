@@ -146,6 +146,8 @@ class VapixDriver(Driver):
                 raise
             return self._factory(ctx)
         ctx.fresh["param"] = tree = param.fetch(ctx)
+        if ctx.setup:
+            ctx.fresh["setup"] = ctx.setup
         self._identify_by(ctx, tree)
         ctx.fresh["apis"] = self._discover(ctx)
         if isinstance(ctx.fresh["apis"], Exception):
