@@ -60,7 +60,7 @@ class Call:
         return found
 
 
-Handler = Callable[["DahuaDevice", Call], "str | Iterable[str] | Response"]
+Handler = Callable[["DahuaDevice", Call], str | Iterable[str] | Response]
 
 
 @dataclass(frozen=True)

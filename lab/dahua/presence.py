@@ -38,6 +38,8 @@ class DahuaPresence:
     faults: set[str]
     ports: dict[str, int]
     tables: dict[str, Any]
+    stored: dict[str, Any]
+    factory: dict[str, Any]
     users: Users
     digest: Digest
     lockout: Lockout
@@ -202,7 +204,8 @@ class DahuaPresence:
     def moved_to(self, address: str) -> None:
         super().moved_to(address)  # type: ignore[misc]
         card = self.value("Network.DefaultInterface")
-        tables.put(self.tables, f"Network.{card}.IPAddress", address)
+        for held in (self.tables, self.stored, self.factory):
+            tables.put(held, f"Network.{card}.IPAddress", address)
 
     def seen_lately(self, seen: dict[tuple[str, str, str], float], who: tuple[str, str, str]) -> bool:
         """True when `who` has a log line of the last minute already; else he is noted."""

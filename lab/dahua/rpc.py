@@ -131,8 +131,6 @@ class Rpc:
         device, user = self.device, str(params.get("userName", ""))
         if given["method"] != "global.login":
             return self._answer(given, code=NO_METHOD)
-        if not device.initialised:
-            return self._answer(given, code=NOT_INITIALISED)
         password = str(params.get("password", ""))
         if not password:
             key = secrets.randbelow(2**31)
@@ -145,6 +143,8 @@ class Rpc:
         waiting = self.sessions.alive.pop(given.get("session"), None) if _hashable(given.get("session")) else None
         if waiting is None or waiting.ready or waiting.user != user:
             return self._answer(given, code=BAD_SESSION)
+        if not device.initialised:
+            return self._answer(given, code=NOT_INITIALISED)
         known = device.users.password(user)
         right = known is not None and hmac.compare_digest(
             self._expected(user, known, waiting.random).encode(), password.encode("utf-8", "surrogatepass")

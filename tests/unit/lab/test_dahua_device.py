@@ -458,11 +458,11 @@ def test_a_recorder_logs_in_at_its_cameras_and_tells_when_it_cannot() -> None:
         path = f"userManager.cgi?action=modifyPassword&name=admin&pwd=Better-1234&pwdOld={ADMIN[1]}"
         assert get(camera, path).text == "OK\r\n"
         lab.wait(lambda: device.channels[0]["error"] == "login refused")
-        lab.call(lambda: camera.lockout.forget())
+        lab.call(camera.lockout.forget)
         key = "RemoteDevice.uuid:System_CONFIG_NETCAMERA_INFO_0"
         assert read(device, "RemoteDevice")[f"table.{key}.Address"] == camera.address
         assert write(device, f"{key}.Password=Better-1234").text == "OK\r\n"
-        lab.call(lambda: camera.lockout.forget())
+        lab.call(camera.lockout.forget)
         lab.wait(lambda: device.channels[0]["state"] == "Active")
         assert "Better-1234" not in json.dumps(device.public_state())
 
