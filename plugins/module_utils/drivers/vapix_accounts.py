@@ -112,20 +112,26 @@ def limits(ctx: Any, tree: Tree, item: str, value: str | None) -> str | None:
     if value is None:
         fixed = item == "root" and ctx.version < ANY_FIRST_NAME
         return "this firmware never lets go of the account root" if fixed else None
-    if value != "set" and value not in GROUPS:
+    if value not in GROUPS:
         return "AXIS has the roles administrator, operator and viewer only"
-    if item not in tree["users"]:
-        if not _NAME.fullmatch(item):
-            return "AXIS takes account names of 1 to 14 letters and digits only"
-        if not tree["users"] and value not in ("administrator", "set"):
+    if ctx.factory and not any(role_of(user) == "administrator" for user in tree["users"].values()):
+        if value != "administrator":
             return "the first account of a factory-new device is an administrator"
-    return None
+    return name_limits(ctx, tree, item, value)
+
+
+def name_limits(ctx: Any, tree: Tree, item: str, value: Any) -> str | None:
+    fits = item in tree["users"] or _NAME.fullmatch(item)
+    return None if fits else "AXIS takes account names of 1 to 14 letters and digits only"
 
 
 def needs(ctx: Any, item: str, old: Any, new: Any) -> list[str]:
-    """A change of the role is sent without a password; who is made needs one, and root is made first where it must."""
-    if new != "set" and item in ctx.users:
-        return []
+    """A change of the role is sent without a password; who is made needs one."""
+    return [] if item in ctx.users else password_needs(ctx, item, old, new)
+
+
+def password_needs(ctx: Any, item: str, old: Any, new: Any) -> list[str]:
+    """Older firmware makes root first, whoever is wanted."""
     first = ctx.factory and item != "root" and ctx.version < ANY_FIRST_NAME
     return [secret_name(item), *([secret_name("root")] if first else [])]
 
