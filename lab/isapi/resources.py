@@ -29,7 +29,8 @@ class Resources:
 
     @staticmethod
     def is_write(method: str, path: str) -> bool:
-        return method not in ("GET", "HEAD", "OPTIONS") and path.removeprefix("/ISAPI/") not in READS
+        reads = method in ("GET", "HEAD", "OPTIONS") or path.removeprefix("/ISAPI/") in READS
+        return path.startswith("/ISAPI/") and not reads
 
     def may(self, user: str, method: str, path: str) -> None:
         """Raises Refused when the caller's level does not allow this."""
@@ -178,21 +179,29 @@ class Resources:
             if part is not None:
                 sent = self._replaced(root, part, sent)
         old = self._current(path)
-        if not device.validator.strict_space:
-            sent, old_space = in_space(sent, ""), space(old)
-            kept, secrets = device.validator.check(path, in_space(old, ""), sent)
-            kept = in_space(kept, old_space)
-        else:
-            kept, secrets = device.validator.check(path, old, sent)
-        self._consistent(path, old, kept)
-        if "H13" in device.faults:
-            kept = old
+        try:
+            kept, secrets = self._checked(path, old, sent)
+        except Refused:
+            if "H13" not in device.faults:
+                raise
+            return "ok"
         if path == "System/time":
             self._set_clock(kept)
         sub = device.put(path, dump(kept))
         device.secrets |= {f"{path}|{inner}": value for inner, value in secrets.items()}
         device.synchronise()
         return sub
+
+    def _checked(self, path: str, old: Element, sent: Element) -> tuple[Element, dict[str, str]]:
+        """The document to keep and its write-only values. Raises Refused."""
+        validator = self.validator  # type: ignore[attr-defined]
+        if validator.strict_space:
+            kept, secrets = validator.check(path, old, sent)
+        else:
+            kept, secrets = validator.check(path, in_space(old, ""), in_space(sent, ""))
+            kept = in_space(kept, space(old))
+        self._consistent(path, old, kept)
+        return kept, secrets
 
     @staticmethod
     def _replaced(root: Element, part: Element, sent: Element) -> Element:
@@ -241,11 +250,17 @@ class Resources:
         device: Any = self
         found = find(sent, "localTime")
         if found is None:
-            return
+            sent.insert(1, found := copy.copy(sent[0]))
+            found.tag = found.tag.replace("timeMode", "localTime")
+            found.text = ""
         if text(sent, "timeMode") == "manual" and found.text:
-            moment = datetime.datetime.fromisoformat(found.text).replace(tzinfo=None)
-            real = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-            device.clock_offset = (moment - device.zone_offset(text(sent, "timeZone")) - real).total_seconds()
+            try:
+                moment = datetime.datetime.fromisoformat(found.text)
+            except ValueError:
+                raise Refused("badXmlContent") from None
+            if moment.tzinfo is None:
+                moment = (moment - device.zone_offset(text(sent, "timeZone"))).replace(tzinfo=datetime.UTC)
+            device.clock_offset = (moment - datetime.datetime.now(datetime.UTC)).total_seconds()
         found.text = ""
 
     def _write_user(self, rel: str, method: str, request: Request, caller: str) -> str:

@@ -35,11 +35,18 @@ def _onvif_password(device: Any, name: str, password: str) -> bool:
     return any(user["Username"] == name and user["Password"] == password for user in device.state["users"])
 
 
+def _beyond(device: Any) -> None:
+    for state in (device.state, device.stored):
+        state["dns"]["SearchDomain"] = ["evil.example"]
+
+
 ROW = Family(
     name="onvif",
     model="onvif-complete",
     login=("admin", "12345"),
     reading=20,
+    paths=("/onvif",),
+    beyond=_beyond,
     users=_onvif_users,
     has_password=_onvif_password,
     https_at_start=False,

@@ -29,12 +29,19 @@ def _router_password(device: Any, name: str, password: str) -> bool:
     return find_login(device.store.peek("rpcd"), device.shadow, name, password) is not None
 
 
+def _beyond(device: Any) -> None:
+    with device.edit("system") as stage:
+        stage.set(stage.package.of_type("system")[0], "ttylogin", "1")
+
+
 ROW = Family(
     name="openwrt",
     model="openwrt-full-acl",
     login=("root", "Router-Old-1"),
     overrides={"passwords": {"root": "Router-Old-1"}},
     reading=5,
+    paths=("/ubus",),
+    beyond=_beyond,
     users=_logins,
     has_password=_router_password,
     ports={"telnet": [23, 2323]},

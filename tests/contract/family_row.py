@@ -23,6 +23,10 @@ class Write:
     raw: Any
 
 
+def _nothing(device: Any) -> None:
+    raise NotImplementedError("the row says no change beyond the model")
+
+
 @dataclass(frozen=True, eq=False)
 class Family:
     name: str
@@ -47,6 +51,8 @@ class Family:
     characters: tuple[str, ...] = ()  # other models of the lab
     forgetful: str = ""  # fault: a change is in force, reads back, and is gone after a power cycle
     unsupported: Mapping[str, Any] = field(default_factory=dict)  # a design this family has no switch for
+    paths: tuple[str, ...] = ("/",)  # how the paths of the API begin: only these count in `reading`
+    beyond: Callable[[Any], None] = _nothing  # changes something on the device that no binding models
 
     @property
     def driver(self) -> Any:

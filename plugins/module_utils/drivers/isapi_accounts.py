@@ -31,9 +31,10 @@ USERS = 32  # supportUserNums in every capture
 
 
 def fetch(ctx: IsapiContext, name: str) -> Any:
-    """Before activation the list is known without asking: nobody."""
+    """Before activation the list is known without asking: the built-in account, which has no password yet."""
     if ctx.activated is False:
-        return {"users": {}, "head": ""}
+        first = {"id": BUILT_IN, "name": FIRST_ACCOUNT, "level": "Administrator", "xml": ""}
+        return {"users": {FIRST_ACCOUNT: first}, "head": ""}
     return decode(ctx, Source(PATH)(ctx, name))
 
 
@@ -125,7 +126,7 @@ def store(ctx: IsapiContext, old: Any, new: Any) -> Stored:
     _guard(ctx, before, after, gone, made, changed)
     if ctx.activated is False:
         ctx.activate(ctx.secret(secret_name(FIRST_ACCOUNT)))
-        made = [item for item in made if item != FIRST_ACCOUNT]
+        changed = []
         listed = fetch(ctx, "users")
         before, head = listed["users"], listed["head"]
     else:
@@ -135,6 +136,8 @@ def store(ctx: IsapiContext, old: Any, new: Any) -> Stored:
     taken = {user["id"] for user in before.values()}
     for items, send in ((made, _create), (changed, _change), (gone, _delete)):
         for item in items:
+            if item in after and _in_force(ctx, item, before.get(item), after[item]):
+                continue
             user = dict(after.get(item) or before[item])
             user["id"] = user["id"] or _free(taken)
             try:
@@ -159,9 +162,7 @@ def _guard(ctx: IsapiContext, before: dict, after: dict, gone: list, made: list,
         if before[item]["name"] != item:
             raise Refused(f"{ctx.name}: two accounts are named {before[item]['name']!r}; neither is changed.")
     for item in made:
-        if after[item].get("level", "").lower() not in ROLE_OF and not (
-            ctx.activated is False and item == FIRST_ACCOUNT
-        ):
+        if after[item].get("level", "").lower() not in ROLE_OF:
             raise Refused(f"{ctx.name}: there is no account {item!r} whose password could be set.")
     for item in changed:
         if item == own and after[item]["level"] != before[item]["level"]:
@@ -175,6 +176,13 @@ def _guard(ctx: IsapiContext, before: dict, after: dict, gone: list, made: list,
     for item in (*made, *changed):
         if not ctx.secret(secret_name(item)):
             raise Refused(f"{ctx.name}: account {item!r} is never given an empty password.")
+
+
+def _in_force(ctx: IsapiContext, item: str, was: Any, user: dict[str, str]) -> bool:
+    """Our own password as it is already: some devices refuse the same one once more."""
+    own = ctx.credential
+    same = own is not None and own.username == item and own.password == ctx.secret(secret_name(item))
+    return same and was is not None and was["level"] == user["level"]
 
 
 def _create(ctx: IsapiContext, head: str, user: dict[str, str], _was: Any) -> Stored:

@@ -441,7 +441,7 @@ class Source:
         if ctx.activated is False:
             raise Unsupported(f"{ctx.name}: the device is not activated yet; nothing can be read or set before.")
         if self.only and ctx.recorder is not (self.only == "recorder"):
-            raise Unsupported(f"{ctx.name}: {self.path} is for a {self.only}.")
+            raise Unsupported(f"{ctx.name}: {self.path} is asked of {self.only}s only.")
         if self.flag and ctx.offers(self.flag) is False:
             raise Unsupported(f"{ctx.name}: the capabilities of the device say {self.flag} false.")
         tree = ctx.fetch(self.path, name)

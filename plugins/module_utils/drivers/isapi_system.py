@@ -174,6 +174,25 @@ def device_moment(told: str, zone: str) -> datetime.datetime | None:
     return moment.astimezone(datetime.UTC) if moment.tzinfo is not None else None
 
 
+def store_time(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
+    """A document with timeMode manual sets the clock to its localTime. So that is made to say this very moment, in the
+    zone that will be in force: neither the way of the document nor a new zone moves the clock."""
+    told = ctx.told_time
+    moment = device_moment(*told[:2]) if told else None
+    zone = zones.key(zone_from_device(xml.get(new, "timeZone", "")))
+    if sync(new) == "manual" and told and moment is not None and zone is not None and xml.has(new, "localTime"):
+        then = datetime.datetime.fromisoformat(told[0].strip())
+        before = zones.key(zone_from_device(told[1]))
+        east = zone[0]
+        if before is not None and then.tzinfo is not None and before[1] is not None and zone[1] is not None:
+            east += round((then.utcoffset() or datetime.timedelta()).total_seconds()) - before[0]  # it is summer there
+        now = moment + (datetime.datetime.now(datetime.UTC) - told[2])
+        wall = now.astimezone(datetime.timezone(datetime.timedelta(seconds=east))).replace(microsecond=0)
+        new = dict(new)
+        xml.put(new, "localTime", (wall if then.tzinfo is not None else wall.replace(tzinfo=None)).isoformat())
+    return ctx.send("PUT", "System/time", new, "time")
+
+
 def _ntp_rows(tree: Tree) -> list[str]:
     return [f"NTPServer[{index}]" for index in range(1, len(xml.find(tree, "NTPServer")) + 1)]
 
