@@ -8,12 +8,18 @@ They run in the controller's worker, or in a module on a gateway; the results ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.applying import Applier
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, InputError, NwcsError
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    DeviceError,
+    InputError,
+    NwcsError,
+    Refused,
+    Unsupported,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.judging import side_effects
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
     Change,
@@ -103,6 +109,27 @@ def apply(
         return result
 
 
+def tell(spec: Mapping[str, Any], cameras: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Give a recorder the logins of its cameras: {"told": {address: True, or a sentence why not}, …}.
+
+    cameras  [{"address", "username", "password"}]
+    """
+    with Session(spec) as session:
+        fetch(session)
+        session.check_identity()
+        told: dict[str, Any] = {}
+        for camera in cameras:
+            address = camera["address"]
+            try:
+                known = session.driver.tell_camera_login(session.ctx, address, camera["username"], camera["password"])
+                told[address] = True if known else "it has no camera at this address"
+            except DeviceError as error:
+                told[address] = error.message
+                if not isinstance(error, (Refused, Unsupported)):
+                    break  # the way or the moment is bad; the rest was not tried
+        return {"told": told, "logins": session.logins, "requests": session.count()}
+
+
 def _look_again(session: Session, applier: Applier, first: Any, result: dict[str, Any]) -> None:
     trees = fetch(session)
     last = decode(session.driver, session.ctx, trees)
@@ -124,7 +151,7 @@ def _error(error: NwcsError) -> dict[str, str]:
 
 
 def run(job: Mapping[str, Any], hook: Callable[[str], None] | None = None) -> dict[str, Any]:
-    """One job as it travels: {"what": "read" | "plan" | "apply", "spec": …, …}.
+    """One job as it travels: {"what": "read" | "plan" | "apply" | "tell", "spec": …, …}.
 
     Errors come back as {"error": …, "logins": […]}: what was tried counts for the lock budget, whatever came of it.
     """
@@ -135,6 +162,8 @@ def run(job: Mapping[str, Any], hook: Callable[[str], None] | None = None) -> di
             return plan(job["spec"], job["wanted"], job.get("memory") or {})
         if job["what"] == "apply":
             return apply(job["spec"], job["plan"], hook)
+        if job["what"] == "tell":
+            return tell(job["spec"], job["cameras"])
         raise InputError(f"job {job['what']!r} is not known")
     except NwcsError as error:
         return {"error": _error(error), "logins": list(getattr(error, "logins", ()))}

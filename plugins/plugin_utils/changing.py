@@ -78,6 +78,7 @@ class ChangeRun(NewPasswords):
             for name in self._unproven(wanted):
                 wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "interrupted")
             self._change(spec, wanted, self.state.memory().get("keys") or {})
+            self._tell_cameras()
 
         return self._guarded("harden", work)
 
@@ -113,6 +114,7 @@ class ChangeRun(NewPasswords):
                 wanted[("accounts", "*", "password")] = Want(MANAGED, "strict", "suspicion")
             self.rotation = rotation
             self._change(spec, wanted, {})
+            self._tell_cameras()
 
         return self._guarded("rotate", work)
 
@@ -270,6 +272,7 @@ class ChangeRun(NewPasswords):
         self._outcomes(outcomes)  # the device is changed: that is told, whatever comes of our own files
         self._tell_recorders(outcomes, applied["sent"])
         keep()
+        self._leave_for_recorders(applied["proved"])
         self._remember(planned, applied, memory)
         self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
         if applied.get("clear_text"):

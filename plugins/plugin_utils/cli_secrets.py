@@ -22,7 +22,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import secret_name
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, NwcsError, StateError
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import files, inventory, messages
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import camera_logins, files, inventory, messages
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import Documents, open_documents
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import (
     SecretStore,
@@ -145,7 +145,8 @@ class Work:
         if not given.pipe and not sys.stdout.isatty():
             raise InputError(self._text("show.pipe"))
         store = SecretStore(place.documents, place.device)
-        name = secret_name(given.account)
+        # Logins that wait for a recorder are named as they are listed: cameras.ADDRESS/ACCOUNT.
+        name = given.account if given.account.startswith(camera_logins.PREFIX) else secret_name(given.account)
         password = store.value(name, given.which)
         if password is None:
             _complain(self._text("show.none", **facts))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import ipaddress
 import os
@@ -18,7 +19,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Key
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want, parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import apis, documents, files
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import apis, camera_logins, documents, files
 
 KIND_NAMES = ("camera", "encoder", "recorder", "router", "access_point", "other")
 PROFILES = "abcdefghi"
@@ -53,6 +54,7 @@ VARIABLES = {
     "nwcs_seen_as": "addresses or networks by which the devices see this computer, where a router lies between",
     "nwcs_pins": "SHA-256 fingerprints of certificates that may answer, where nothing else vouches for them",
     "nwcs_recorder_account": "name of the account that recorders log in with",
+    "nwcs_logins_typed": "true: the new camera logins that waited for a recorder have been typed into it",
     "nwcs_password_reuse": "refuse (default) or allow: a given password that another device has too",
     "nwcs_stop_after": "number of failed devices after which a run leaves the rest alone (0: never)",
     "nwcs_per_recorder": "how many devices of one recorder may be changed at a time (0: no limit)",
@@ -212,6 +214,8 @@ def describe(
             "pins": _fingerprints(host, get("nwcs_pins", None) or []),
             "behind": str(get("nwcs_behind", None) or ""),
             "recorders": _names(get("nwcs_recorders", None) or []),
+            **_teachable(_names(get("nwcs_recorders", None) or []), hostvars),
+            "logins_typed": flag(host, "nwcs_logins_typed", get("nwcs_logins_typed", False)),
             "recorder_account": str(get("nwcs_recorder_account", None) or ""),
             "password_reuse": _choice(
                 host, "nwcs_password_reuse", get("nwcs_password_reuse", "refuse"), ("refuse", "allow")
@@ -395,6 +399,18 @@ def _recorders(host: str, names: Any, hostvars: Mapping[str, Any]) -> list[str]:
         theirs = hostvars.get(name) if name in hostvars else None
         found.append(str(theirs.get("nwcs_host") or theirs.get("ansible_host") or name) if theirs else str(name))
     return found
+
+
+def _teachable(names: list[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Of these recorders: those of the inventory, and those whose API can be told a camera's login."""
+    here = [name for name in names if name in hostvars]
+    able = []
+    for name in here:
+        family = hostvars[name].get("nwcs_family")
+        with contextlib.suppress(InputError):
+            if camera_logins.can_be_told(driver_for(str(_names(family or [])[0] if family else ""))):
+                able.append(name)
+    return {"in_inventory": here, "tellable": able}
 
 
 def flag(host: str, name: str, value: Any) -> bool:

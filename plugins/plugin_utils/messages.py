@@ -111,6 +111,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "finding.recorder_login": (
         "the recorder {recorder} must be given the new password of {item} for {camera}, by hand, if it uses it",
         "レコーダー{recorder}が{item}でログインしている場合は、{camera}の新しいパスワードを手作業で登録してください"),
+    "finding.recorder_login_waits": (
+        "the recorder {recorder} does not have the new login of {camera} ({item}) yet: {why}; type in {secret} "
+        "(nwcs-secrets), then run once with -e nwcs_logins_typed=true",
+        "レコーダー{recorder}に{camera}（{item}）の新しいログインが未登録です：{why}。{secret}（nwcs-secrets）を登録し、"
+        "-e nwcs_logins_typed=true で一度実行してください"),
     "finding.recorder_login_gone": (
         "the account {item} of {camera} is gone: the recorder {recorder} needs another login, if it used it",
         "{camera}の{item}はなくなりました。レコーダー{recorder}が使っていた場合は、別のログインを登録してください"),

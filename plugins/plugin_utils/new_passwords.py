@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import secret_name
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import MANAGED, outcome, want_from_plain
-from ansible_collections.nwcs.hardening.plugins.plugin_utils import drift, passwords
+from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import camera_logins, drift, passwords
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.controller import DeviceRun
 
 
@@ -116,7 +119,7 @@ class NewPasswords(DeviceRun):
         return self.store.value(name, "pending") or self.store.value(name)
 
     def _tell_recorders(self, outcomes: Mapping[str, Any], sent: Iterable[str]) -> None:
-        """Which recorder must be given which new login by hand: no API of these families can tell it (H61).
+        """Which recorder must be given which new login by hand (H61): where it cannot be left for its own turn.
 
         sent: names of secrets that may be in force now, proven or not. An account that is gone is told as well; one
         that was made just now only where it is the recorders' own, since they knew no other.
@@ -132,6 +135,48 @@ class NewPasswords(DeviceRun):
             if theirs and name != theirs:
                 continue
             for recorder in self.device.options.get("recorders") or []:
+                if kind == "recorder_login" and recorder in self.device.options.get("tellable", ()) and theirs:
+                    continue  # its own turn tells it, or says why not
                 key = settings.key_text(("accounts", name, "role" if name in gone else "password"))
                 told = drift.finding(kind, key, severity="high", item=name, recorder=recorder, camera=self.device.name)
                 self.result["findings"].append(told)
+
+    def _leave_for_recorders(self, proved: Iterable[str]) -> None:
+        """The new password of the recorders' account waits in their own documents for their turn."""
+        theirs = self.device.options.get("recorder_account") or ""
+        password = self.store.value(secret_name(theirs)) if theirs else None
+        if password is None or secret_name(theirs) not in proved:
+            return
+        for recorder in self.device.options.get("recorders") or []:
+            options = self.device.options
+            if recorder not in options.get("in_inventory", ()):
+                continue
+            if recorder not in options.get("tellable", ()) and self.device.passwords.get(theirs) == password:
+                continue  # the site gave this one: people know it, and have typed it in
+            try:
+                camera_logins.leave(
+                    self.documents, recorder, self.device.name, self.device.host, theirs, password
+                )  # fmt: skip
+            except NwcsError as error:  # the camera is changed and its password kept: that stands
+                note = f"The new login could not be left for {recorder}: {error.message}"
+                self.result["notes"].append(note)
+
+    def _tell_cameras(self) -> None:
+        """On a recorder: the logins that its cameras have left for it."""
+        if not camera_logins.waiting(self.store):
+            return
+        driver = driver_for(self.device.family)
+        spec = self._spec(self._sheet())
+
+        def send(cameras: list[dict[str, str]]) -> Mapping[str, Any]:
+            answer = self._send({"what": "tell", "spec": spec, "cameras": cameras})
+            self.result["requests"] += answer["requests"]
+            self.result["writes"] += sum(told is True for told in answer["told"].values())
+            return answer
+
+        usable = send if camera_logins.can_be_told(driver) and not self.check else None
+        typed = bool(self.device.options.get("logins_typed")) and not self.check
+        found, told = camera_logins.tell(self.store, usable, self.device.name, typed)
+        self.result["findings"] += found
+        if told:
+            self.result["notes"].append(f"The recorder was given the new logins of {told} cameras.")
