@@ -304,6 +304,32 @@ def test_no_password_in_the_request_log_and_the_state(camera) -> None:
     assert [e.operation for e in camera.log if e.write and e.status == 200] == ["userManager.modifyPassword"]
 
 
+def test_accounts_over_json(camera) -> None:
+    web = Web(camera)
+    assert [u["Name"] for u in web.call("userManager.getUserInfoAll")["params"]["users"]] == ["admin", "viewer"]
+    user = {"Name": "ops", "Password": "Better-1234", "Group": "user", "Sharable": True}
+    assert web.call("userManager.addUser", {"user": user})["result"] is True
+    assert web.call("userManager.addUser", {"user": user})["result"] is False
+    assert web.call("userManager.modifyUser", {"name": "ops", "user": {"Memo": "night shift"}})["result"] is True
+    given = {"name": "ops", "pwd": "Other-12345", "pwdOld": "Better-1234"}
+    assert web.call("userManager.modifyPassword", given)["result"] is True
+    low = Web(camera, ("ops", "Other-12345"))
+    assert low.answer["result"] is True and low.call("magicBox.getSerialNo")["params"] == {"sn": camera.identity["sn"]}
+    for method, params in (("userManager.getUserInfoAll", None), ("configManager.getConfig", {"name": "Email"})):
+        assert low.call(method, params)["error"]["code"] == 268894212
+    assert web.call("userManager.deleteUser", {"name": "ops"})["result"] is True
+    assert low.call("global.keepAlive")["error"]["code"] == 287637505
+
+
+def test_several_calls_in_one_request_are_counted(camera) -> None:
+    web = Web(camera)
+    members = [{"method": "configManager.getConfig", "id": n, "params": {"name": name}, "session": web.session_id}
+               for n, name in enumerate(("General", "Telnet"), 1)]  # fmt: skip
+    rows = web.call("system.multicall", members)["params"]
+    assert [row["result"] for row in rows] == [True, False] and camera.log[-1].count == 2
+    assert camera.log[-1].operation == "configManager.getConfig"
+
+
 # -- clock and log -----------------------------------------------------------------------------------------------------
 def test_the_clock_has_no_offset_and_follows_the_zone(camera) -> None:
     def shown() -> datetime.datetime:
@@ -418,6 +444,31 @@ def test_h05_and_h16_and_a_restart() -> None:
         for device in (late, forgets):
             assert get(device, "magicBox.cgi?action=reboot").text == "OK\r\n"
         assert late.value("General.MachineName") == "gate-7" and forgets.value("General.MachineName") == "IPC"
+
+
+def test_h09_h21_h41_h49_and_a_cut() -> None:
+    model = {"model": "dahua-camera", "overrides": {"restart_seconds": 0.0}}
+    with running_lab([{"name": "one"} | model, {"name": "two"} | model]) as lab:
+        one, two = lab.device("one"), lab.device("two")
+        viewer = ("viewer", "viewer-1234")
+        lab.fault("one", "H09")
+        assert write(one, "UPnP.Enable=false", viewer).text == "OK\r\n"
+        lab.fault("one", "H21")
+        for _unused in range(3):
+            get(one, "magicBox.cgi?action=getVendor", ("admin", "nonsense-1"))
+        assert 55 < one.locked()["admin"] <= 60
+        lab.fault("one", "H49")
+        lab.restart("one")
+        assert one.value("UPnP.Enable") is True and one.locked() == {}
+        lab.fault("two", "H41")
+        two.force("AccessFilter.TrustList", ["127.0.0.0/32"])
+        two.force("AccessFilter.Enable", True)
+        assert two.admits("127.0.0.1") is False
+        lab.attack("two", "open-filter")
+        lab.cut_at("two", operation="configManager.setConfig", when="after", back_after=0.3)
+        with pytest.raises(requests.ConnectionError):
+            write(two, "General.MachineName=gate-7")
+        assert two.value("General.MachineName") == "gate-7" and lab.has_struck("two")
 
 
 def test_h23_h34_h35(camera) -> None:
