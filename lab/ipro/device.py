@@ -99,6 +99,12 @@ class IproCamera(OnvifDevice):
         attempts = int(model.get("lockout_attempts") or attempts)
         return WindowLockout(attempts, float(model.get("lockout_seconds", seconds)), window)
 
+    def reset_to_factory(self) -> None:
+        """Nobody is registered any more: the web page asks for the first administrator again."""
+        super().reset_to_factory()
+        for state in (self.state, self.stored):
+            state["users"] = []
+
     def restarted(self) -> None:
         self.uids.clear()
         super().restarted()

@@ -14,6 +14,7 @@ import requests
 from onvif_raw import PATH, envelope
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 
+from ansible_collections.nwcs.hardening.lab.device import Request
 from ansible_collections.nwcs.hardening.lab.ipro.answers import WindowLockout
 from ansible_collections.nwcs.hardening.lab.site import model_names
 from ansible_collections.nwcs.hardening.lab.testing import is_open, running_lab
@@ -185,6 +186,26 @@ def test_nothing_works_before_somebody_is_registered() -> None:
         lab.call(lambda: camera.register(*ADMIN))
         assert get(camera, "getinfo?FILE=1").status_code == 200
         assert b"GetHostnameResponse" in soap(camera, "<tds:GetHostname/>").content
+
+
+def test_a_factory_reset_asks_for_the_first_administrator_again(camera) -> None:
+    get(camera, "set_basic?cam_title=gate-7")
+    body = "<tds:SetSystemFactoryDefault><tds:FactoryDefault>Hard</tds:FactoryDefault></tds:SetSystemFactoryDefault>"
+    assert soap(camera, body).status_code == 200
+    assert camera.state["cam_title"] == "WV-S1536L" and camera.state["users"] == []
+
+
+def test_a_cut_finds_the_calls_of_both_apis(camera) -> None:
+    camera.cut_at(operation="set_basic", when="after", back_after=0.3)
+    with pytest.raises(requests.ConnectionError):
+        get(camera, "set_basic?cam_title=gate-7")
+    assert camera.state["cam_title"] == "gate-7" and not camera.cuts
+    camera.cut_at(operation="GetUsers", back_after=0.0)
+    assert camera.sight(_request(camera, "/cgi-bin/getinfo?FILE=1")).operations == ("getinfo",)
+
+
+def _request(device, path: str) -> Request:
+    return Request("GET", path, {}, b"", "127.0.0.1", "http", device.ports["http"])
 
 
 # -- ONVIF as these cameras have it ------------------------------------------------------------------------------------
