@@ -23,16 +23,15 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_network as network
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_system as system
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_time as clock
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number, status_of, user_check
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import (
     ACTIVATE_STATUS,
     DEVICE_INFO,
     ROOT,
     IsapiContext,
     Source,
-    number,
-    status_of,
-    user_check,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_tables import BINDINGS, DOCUMENTS
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
@@ -58,7 +57,6 @@ class IsapiDriver(Driver):
     documents = DOCUMENTS
     bindings = BINDINGS
     default_ports = {"https": 443, "http": 80}
-    tells_cameras = True
 
     # -- who is there --------------------------------------------------------------------------------------------------
     def identify(self, transport: Any) -> Identity:
@@ -165,7 +163,7 @@ class IsapiDriver(Driver):
     def clock(self, ctx: IsapiContext, trees: Mapping[str, Tree]) -> tuple[datetime.datetime, datetime.datetime] | None:
         if not ctx.told_time:
             return None
-        device = system.device_moment(*ctx.told_time[:2])
+        device = clock.device_moment(*ctx.told_time[:2])
         return (device, ctx.told_time[2]) if device else None
 
     # -- verbs ---------------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import PasswordRules, Stored, secret_name
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import BadContent
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import (
     FIRST_ACCOUNT,
-    BadContent,
     IsapiContext,
     Source,
 )

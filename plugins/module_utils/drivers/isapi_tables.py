@@ -24,8 +24,10 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Stored,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_accounts as accounts
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_filter as ip_filter
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_network as network
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_system as system
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_time as clock
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import (
     CAPABILITIES,
@@ -89,10 +91,10 @@ DOCUMENTS: tuple[Document, ...] = (
     _document("ddns", "System/Network/DDNS", "enabled", "provider", "deviceDomainName", "domainName", "hostName",
               flag="isSupportDdns"),
     _document("cloud", "System/Network/EZVIZ", "enabled", "registerStatus", "bindStatus", flag="isSupportEZVIZ"),
-    _document("ip_filter", network.IP_FILTER, "IPFilter/enabled", rest=lambda tree: None,
-              store=network.store_filter, flag="isSupportIPFilter"),
-    _document("time", "System/time", "timeMode", "localTime", "timeZone", keep=system.keep_time,
-              store=system.store_time),
+    _document("ip_filter", ip_filter.IP_FILTER, "IPFilter/enabled", rest=lambda tree: None,
+              store=ip_filter.store_filter, flag="isSupportIPFilter"),
+    _document("time", "System/time", "timeMode", "localTime", "timeZone", keep=clock.keep_time,
+              store=clock.store_time),
     _document("ntp", "System/time/ntpServers", "hostName", "ipAddress", "addressingFormatType", "NTPServer/id"),
     _document("log_server", "System/logServer", "enabled", "hostName", "ipAddress", "portNo", "addressingFormatType",
               "transmissionEncryption"),
@@ -228,16 +230,16 @@ BINDINGS: tuple[Binding, ...] = (
     _read("ddns.provider", "ddns", network.ddns_text("provider"), "13"),
     _read("ddns.hostname", "ddns", network.ddns_text("deviceDomainName", "domainName", "hostName"), "13"),
     _switch("cloud.enabled", "cloud", "enabled", "13"),
-    _write("access.mode", "ip_filter", (network.filter_mode, network.put_filter_mode), "9"),
-    _write("access.sources", "ip_filter", (network.filter_sources, network.put_filter_sources), "9",
-           limits=network.filter_limits),
-    _write("time.sync", "time", (system.sync, lambda tree, value: xml.put(
-        tree, "timeMode", "NTP" if value == "ntp" else "manual") if system.sync(tree) != value else None), "12"),
-    _write("time.zone", "time", (lambda tree: system.zone_from_device(xml.get(tree, "timeZone")), system.put_zone),
-           "12", limits=system.zone_limits),
-    _write("time.servers", "ntp", (system.servers, system.put_servers), "12", limits=system.servers_limits),
-    _write("log.remote", "log_server", (system.log_servers, system.put_log_servers), "15", absent=_NO_SWITCH,
-           limits=system.log_limits),
+    _write("access.mode", "ip_filter", (ip_filter.filter_mode, ip_filter.put_filter_mode), "9"),
+    _write("access.sources", "ip_filter", (ip_filter.filter_sources, ip_filter.put_filter_sources), "9",
+           limits=ip_filter.filter_limits),
+    _write("time.sync", "time", (clock.sync, lambda tree, value: xml.put(
+        tree, "timeMode", "NTP" if value == "ntp" else "manual") if clock.sync(tree) != value else None), "12"),
+    _write("time.zone", "time", (lambda tree: clock.zone_from_device(xml.get(tree, "timeZone")), clock.put_zone),
+           "12", limits=clock.zone_limits),
+    _write("time.servers", "ntp", (clock.servers, clock.put_servers), "12", limits=clock.servers_limits),
+    _write("log.remote", "log_server", (clock.log_servers, clock.put_log_servers), "15", absent=_NO_SWITCH,
+           limits=clock.log_limits),
     _read("network.addressing", "interfaces", network.addressing, "13", absent=_EMPTY),
     _read("network.address", "interfaces", network.addresses, "13"),
     _read("network.gateway", "interfaces", network.gateways, "13"),

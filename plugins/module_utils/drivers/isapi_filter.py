@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter by source address of an ISAPI device, in the form that the device itself uses (fact sheet 9)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import IsapiContext
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
+
+Tree = dict[str, str]
+IP_FILTER = "System/Network/ipFilter"
+_LIST = "IPFilterAddressList"
+
+
+def filter_mode(tree: Tree) -> Any:
+    on = xml.flag(tree, "enabled")
+    if on is not True:
+        return "off" if on is False else on
+    return xml.get(tree, "permissionType").lower()
+
+
+def put_filter_mode(tree: Tree, value: str) -> None:
+    xml.put_flag(tree, "enabled", value != "off")
+    if value == "off":
+        return
+    xml.put(tree, "permissionType", value)
+    for index in range(1, len(xml.find(tree, f"{_LIST}/IPFilterAddress")) + 1):
+        if xml.has(tree, path := f"{_LIST}/IPFilterAddress[{index}]/permissionType"):
+            xml.put(tree, path, value)
+
+
+def filter_sources(tree: Tree) -> list[str]:
+    found = []
+    for node in xml.find(tree, f"{_LIST}/IPFilterAddress"):
+        v4 = xml.child(tree, node, "AddressMask/ipAddress") or xml.child(tree, node, "ipAddress")
+        v6 = xml.child(tree, node, "AddressMask/ipv6Address") or xml.child(tree, node, "ipv6Address")
+        bits = xml.child(tree, node, "AddressMask/bitMaskIPV6" if v6 and not v4 else "AddressMask/bitMask")
+        if v4 or v6:
+            found.append(f"{v4 or v6}/{bits}" if bits else v4 or v6)
+    return found
+
+
+def put_filter_sources(tree: Tree, value: list[str]) -> None:
+    """In the form of the entries that are there, else in the long form; storing finds out whether that was right."""
+    if sorted(filter_sources(tree)) != sorted(value):
+        _rewrite(tree, value, plain=_is_plain(tree))
+
+
+def filter_limits(ctx: Any, tree: Tree, item: str, value: list[str]) -> str | None:
+    if not xml.has(tree, _LIST):
+        return "the device does not list a place for addresses"
+    room = number(xml.attributes(tree, xml.find(tree, _LIST)[0]).get("size", "")) or 32
+    if len(value) > room:
+        return f"the device has room for {room} addresses"
+    for word in value:
+        try:
+            network = ipaddress.ip_network(word, strict=False)
+        except ValueError:
+            return f"{word[:60]!r} is no address"
+        if network.num_addresses > 1:
+            return "the device takes single addresses; how it wants a network is not published"
+        if network.version != 4:
+            return "IPv4 addresses only: how a device wants others differs"
+    return None
+
+
+def _is_plain(tree: Tree) -> bool:
+    """Entries with the address in themselves, without AddressMask."""
+    there = xml.find(tree, f"{_LIST}/IPFilterAddress")
+    return bool(there) and not any(kid.name == "AddressMask" for node in there for kid in node.children)
+
+
+def _rewrite(tree: Tree, value: list[str], plain: bool) -> None:
+    permission = xml.get(tree, "permissionType", "allow")
+    entries = []
+    for index, word in enumerate(value, 1):
+        address = xml.element(tree, "ipAddress", xml.escape(word))
+        inner = xml.element(tree, "id", str(index))
+        if plain:
+            inner += address
+        else:
+            inner += xml.element(tree, "permissionType", xml.escape(permission))
+            inner += xml.element(tree, "addressFilterType", "mask") + xml.element(tree, "AddressMask", address)
+        entries.append(xml.element(tree, "IPFilterAddress", inner))
+    xml.set_children(tree, _LIST, entries)
+
+
+def store_filter(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
+    """The list is written unarmed and read back; only what then stands there is armed. Nothing is left half done."""
+    wanted, armed = sorted(filter_sources(new)), xml.flag(new, "enabled") is True
+    restart = False
+    if wanted != sorted(filter_sources(old)):
+        forms = [_is_plain(new)] if xml.find(old, f"{_LIST}/IPFilterAddress") or not wanted else [False, True]
+        for plain in forms:
+            staged = dict(new)
+            _rewrite(staged, filter_sources(new), plain)
+            xml.put_flag(staged, "enabled", False)
+            try:
+                restart |= ctx.send("PUT", IP_FILTER, staged, "ip_filter").restart
+            except Refused:
+                if plain is forms[-1]:
+                    _bring_back(ctx, old)
+                    raise
+                continue
+            if sorted(filter_sources(ctx.fetch(IP_FILTER, "ip_filter"))) == wanted:
+                new = staged
+                break
+        else:
+            _bring_back(ctx, old)
+            raise Refused(f"{ctx.name}: the filter does not hold the addresses that were written, so it was not armed.")
+        if not armed:
+            return Stored(restart)
+        new = dict(new)
+        xml.put_flag(new, "enabled", True)
+    return Stored(ctx.send("PUT", IP_FILTER, new, "ip_filter").restart or restart)
+
+
+def _bring_back(ctx: IsapiContext, old: Tree) -> None:
+    try:
+        ctx.send("PUT", IP_FILTER, old, "ip_filter")
+    except Refused:
+        ctx.notes.append("The address filter could not be brought back to what it was; look at it.")
