@@ -77,6 +77,8 @@ class Document:
     credible  credible(ctx, tree) -> why not, or None (H03)
     rest      rest(tree) -> what no binding models, without secrets and volatile values; it is digested, so that a
               change outside the model is seen. None: nothing beyond the model
+    on_demand True: a request of its own that a reading of everything is spared: read where a site's design or profile
+              names a key that is bound to it, else its keys are told as not read
     Like pieces (channels, interface tokens) are ONE document {token: tree}.
     """
 
@@ -89,6 +91,7 @@ class Document:
     restart: str = "never"
     credible: Callable[[Any, Tree], str | None] | None = None
     rest: Callable[[Tree], Any] | None = None
+    on_demand: bool = False
 
 
 @dataclass(frozen=True)

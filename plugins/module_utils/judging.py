@@ -66,6 +66,7 @@ class Judge:
     def __init__(self, session: Session, changes: list[Change], hook: Callable[[str], None] | None = None) -> None:
         self.session, self.driver = session, session.driver
         self.changes = changes
+        session.wanted |= {change.key for change in changes}
         self.hook = hook or (lambda _name: None)
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.proved: list[str] = []

@@ -30,6 +30,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.design import Want
 from ansible_collections.nwcs.hardening.plugins.module_utils.guarding import Guards
 from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
     Readings,
+    fetch_wanted,
     fitting,
     list_unknown,
     plain,
@@ -134,6 +135,9 @@ class Planner(Guards):
         self.findings: list[dict[str, Any]] = []
 
     def run(self, wanted: Mapping[Key, Want]) -> Planner:
+        # A filter is judged by who is let in: where the device lives has to be known for that.
+        filtered = [("network", "address")] if any(key[0] == "access" for key in wanted) else []
+        fetch_wanted(self.session, self.trees, self.readings, [*wanted, *filtered])
         wanted = self._with_accounts(self._with_revoked(self._for_every_item(self._with_own_password(wanted))))
         wanted = self._with_ways_in(wanted)
         for key, want in wanted.items():

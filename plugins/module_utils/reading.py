@@ -24,18 +24,59 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Reading,
     Tree,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused, Unsupported
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 
 Readings = dict[Key, Reading]
 Trees = dict[str, Any]
 
 
+class NotAsked(Refused):
+    """The tree of a document that a reading of everything was spared (Document.on_demand)."""
+
+
+NOT_ASKED = "not read: it is a request of its own on this device, and neither design nor profile names it"
+
+
 def fetch(session: Session, names: Iterable[str] | None = None) -> Trees:
-    """Read the named documents (default: all that can be read), each once."""
+    """Read the named documents (default: all that can be read, but for those that nobody wants), each once."""
     known = [document.name for document in session.driver.documents if document.fetch is not None]
-    wanted = known if names is None else [name for name in known if name in set(names)]
-    return session.driver.fetch(session.ctx, wanted)
+    if names is not None:
+        return session.driver.fetch(session.ctx, [name for name in known if name in set(names)])
+    spared = _spared(session)
+    trees = session.driver.fetch(session.ctx, [name for name in known if name not in spared])
+    return {**trees, **{name: NotAsked(NOT_ASKED) for name in known if name in spared}}
+
+
+def fetch_wanted(session: Session, trees: Trees, readings: Readings, wanted: Iterable[Key]) -> None:
+    """What `wanted` names and the reading of everything was spared: into `trees` and `readings`."""
+    if not any(isinstance(tree, NotAsked) for tree in trees.values()):
+        return
+    session.wanted |= set(wanted)
+    names = [name for name, tree in trees.items() if isinstance(tree, NotAsked) and name not in _spared(session)]
+    if not names:
+        return
+    trees.update(fetch(session, names))
+    now = decode(session.driver, session.ctx, trees)
+    for key in [key for key, reading in readings.items() if reading.why == NOT_ASKED]:
+        del readings[key]
+    for key, reading in now.items():
+        readings.setdefault(key, reading)
+
+
+def _spared(session: Session) -> set[str]:
+    spared = {document.name for document in session.driver.documents if document.on_demand}
+    for binding in session.driver.bindings if spared else ():
+        if spared & set(binding.documents) and any(_meets(binding.key, key) for key in session.wanted):
+            spared -= set(binding.documents)
+    return spared
+
+
+def _meets(pattern: Key, key: Key) -> bool:
+    """Can a key be meant by both? "*" stands for any item on either side."""
+    return len(pattern) == len(key) and all(
+        one == other or "*" in (one, other) for one, other in zip(pattern, key, strict=True)
+    )
 
 
 def trees_of(binding: Binding, trees: Mapping[str, Any]) -> list[Tree] | Exception:

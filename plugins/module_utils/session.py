@@ -20,6 +20,7 @@ What comes in is plain data (the `spec`), because a job may travel to a gateway:
     recorders             addresses that must stay able to come in
     seen_as               addresses and networks by which the device may see us, where a person has said so
     plain_http            the inventory allows a login over plain HTTP
+    wanted                texts of the keys that design and profiles name: read also where that costs requests
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Credential,
     Driver,
     Identity,
+    Key,
     secret_name,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
@@ -44,6 +46,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     WrongDevice,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import parse_key
 from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Target, Transport
 
 MOST_CREDENTIALS = 2
@@ -60,6 +63,7 @@ class Session:
         self.ctx: Any = None
         self.way: dict[str, Any] = {}
         self.credential: Credential | None = None
+        self.wanted: set[Key] = {parse_key(text) for text in spec.get("wanted") or ()}
         self.requests = 0  # of connections that are closed already
         self._seen: dict[tuple[str, int], Transport] = {}  # by way, a connection that knows its certificate
         self.logins: list[dict[str, Any]] = []  # every login tried: {username, label, refused}

@@ -167,6 +167,7 @@ class DeviceRun:
         sheet = sheet or self._sheet()
         spec = {**self.device.spec, "own_account": self.device.own_account}
         spec["credentials"] = self._credentials()
+        spec["wanted"] = [settings.key_text(key) for key in inventory.wanted(self.device)]
         spec["beside"] = {family: self._beside(family, way) for family, way in spec["beside"].items()}
         if sheet:
             identity = sheet["identity"]
