@@ -17,10 +17,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi impor
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.manual import ManualDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif import OnvifDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt import OpenWrtDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi import SunapiDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 
 DRIVERS: dict[str, Driver] = {
-    driver.family: driver for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver())
+    driver.family: driver for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), SunapiDriver())
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family
