@@ -15,7 +15,7 @@ from typing import Any
 
 from ..device import Device, LogEntry, Request, Response
 from ..onvif.auth import Digest, Login
-from . import attacks, cgi, jsoncgi, onvif, rest, soap
+from . import attacks, cgi, jsoncgi, jsonnetwork, jsonsettings, onvif, rest, restapis, soap  # noqa: F401  pylint: disable=unused-import
 from .accounts import MUST_SET_UP, Accounts
 from .ask import ADMIN, ANYONE, Ask, Route, merged, not_found, page
 from .faults import FAULTS, VapixFaults
@@ -30,6 +30,8 @@ SOFT_KEEPS = (
     "Network.IPAddress", "Network.BootProto", "Network.SubnetMask", "Network.Broadcast", "Network.DefaultRouter",
     "Network.Interface.I0.dot1x", "Time",
 )  # fmt: skip
+
+ADDRESS_PARAMETERS = ("Network.BootProto", "Network.IPAddress", "Network.DefaultRouter")
 
 
 class VapixDevice(VapixFaults, VapixPresence, Device):
@@ -49,6 +51,7 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
         self.serial = str(model.get("serial") or "02" + hashlib.sha256(name.encode()).hexdigest()[:10]).upper()
         self.model["rtsp_realm"] = f"AXIS_{self.serial}"
         self.restart_at = 0.0
+        self.lose_answer = False
         self._load()
 
     # -- state -----------------------------------------------------------------------------------------------------
@@ -90,6 +93,7 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
         self.onvif_users = dict(model.get("onvif_users") or {})
         self.recordings: list[dict[str, Any]] = list(model.get("recordings") or ())
         self.ntp = jsoncgi.ntp_state(self)
+        self.time_zone = str(model.get("time_zone", ""))  # an IANA name, "" where a POSIX zone was set
         self.ssh_users: dict[str, dict[str, str]] = {}
         self.rest: dict[str, Any] = merged(rest.start_state(self), model.get("rest_state") or {})
         self.firewall = Firewall(lambda: self.clock(), model.get("firewall") or {})
@@ -132,7 +136,7 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
     def keep(self, force: bool = False) -> None:
         """Write everything into flash; with H16 only `force` does."""
         if force or "H16" not in self.faults:
-            state = (self.tree, self.accounts, self.recordings, self.ntp, self.rest)
+            state = [getattr(self, name) for name in _KEPT]
             self._flash = None if "H16" not in self.faults else copy.deepcopy(dict(zip(_KEPT, state, strict=True)))
 
     def note(self, text: str) -> None:
@@ -147,10 +151,16 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
                 self.door.digest.qop = self.tree.is_on(name)
             elif name in ("Network.HostName", "Network.VolatileHostName.HostName"):
                 self.tree.put("Network.VolatileHostName.HostName", self.tree.get("Network.HostName"))
+            elif name in ADDRESS_PARAMETERS:
+                self.apply_address()
+            elif name == "Time.POSIXTimeZone":
+                self.time_zone = ""
+            elif name == "Time.ObtainFromDHCP":
+                self.ntp["serversSource"] = "DHCP" if self.tree.is_on(name) else "static"
             elif name == "Time.NTP.Server":
                 server = self.tree.get(name)
                 self.ntp["staticServers"] = [server] if server not in ("", "0.0.0.0") else []
-            elif name in ("Network.DNSServer1", "Network.DNSServer2"):
+            elif name.startswith(("Network.DNSServer", "Network.Resolver.")):
                 self.apply_resolver()
         if names:
             self.synchronise()
@@ -163,6 +173,13 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
             for number, server in enumerate(servers, 1):
                 self.tree.put(f"Network.Resolver.NameServer{number}", server)
             self.tree.put("Network.Resolver.NameServerList", " ".join(filter(None, servers)))
+
+    def apply_address(self) -> None:
+        """A static address is in force; with DHCP the lab's own is."""
+        static = self.tree.get("Network.BootProto") != "dhcp"
+        self.tree.put("Network.eth0.IPAddress", self.tree.get("Network.IPAddress") if static else self.address)
+        if static:
+            self.tree.put("Network.Routing.DefaultRouter", self.tree.get("Network.DefaultRouter"))
 
     def synchronise(self) -> None:
         """With NTP on and a server known the clock becomes right (unless the model says no server answers)."""
@@ -183,6 +200,8 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
         entry.operation = route.operation(ask) if route else ask.path
         entry.write = bool(route and route.writes(ask))
         response = self._front(ask, route, entry)
+        if self.lose_answer:
+            self.lose_answer, response.cut = False, "close"
         entry.status = response.status
         self.log.append(entry)
         if self.tree.is_on("System.AccessLog") and entry.login:
@@ -320,11 +339,15 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
             self.tree.put(name, value)
         self.restart_soon()
 
+    def rest_verb(self, verb: str) -> str:
+        """Up to OS 11.10 setting and acting were PUT."""
+        return "PUT" if self.model.get("rest_put") and verb in ("PATCH", "POST") else verb
+
     def attack(self, name: str) -> str:
         return attacks.play(self, name)
 
 
-_KEPT = ("tree", "accounts", "recordings", "ntp", "rest")
+_KEPT = ("tree", "accounts", "recordings", "ntp", "rest", "time_zone")
 
 
 def with_base(model: dict[str, Any]) -> dict[str, Any]:

@@ -38,11 +38,11 @@ class Firewall:
     def report(self) -> dict[str, Any]:
         """GET conf/rules."""
         self.tick()
-        rules, policy = self.pending or ([], self.policy)
+        rules, policy = self.pending or ([], None)
         return {
             "activeDefaultPolicy": self.policy,
-            "activeRules": copy.deepcopy(self.rules),
-            "pendingRules": copy.deepcopy(rules) if self.pending else [],
+            "activeRules": [_whole(rule) for rule in self.rules],
+            "pendingRules": [_whole(rule) for rule in rules],
             "pendingDefaultPolicy": policy,
             "testTimeLeft": max(0, round(self.until - self.clock())) if self.pending else 0,
         }
@@ -56,14 +56,15 @@ class Firewall:
             raise FirewallError(2, "Invalid data: defaultPolicy")
         if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 0:
             raise FirewallError(2, "Invalid data: fallbackTime")
-        for rule in data["rules"]:
+        rules = [_lean(rule) for rule in data["rules"]]
+        for rule in rules:
             check_rule(rule)
         if seconds and not self.activated:
             raise FirewallError(103, "The firewall is not activated")
         if seconds:
-            self.pending, self.until = (copy.deepcopy(data["rules"]), policy), self.clock() + seconds
+            self.pending, self.until = (rules, policy), self.clock() + seconds
         else:
-            self.rules, self.policy, self.pending = copy.deepcopy(data["rules"]), policy, None
+            self.rules, self.policy, self.pending = rules, policy, None
 
     def confirm(self) -> None:
         self.tick()
@@ -124,6 +125,17 @@ def check_rule(rule: Any) -> None:
             int(rule["limit"]["amount"])
     except (ValueError, TypeError, KeyError):
         raise FirewallError(2, "Invalid data: rule") from None
+
+
+def _lean(rule: Any) -> Any:
+    """Without the members that are null: setting a rule they may be left out."""
+    return {k: copy.deepcopy(v) for k, v in rule.items() if v is not None} if isinstance(rule, dict) else rule
+
+
+def _whole(rule: dict[str, Any]) -> dict[str, Any]:
+    """As the API shows a rule: what it does not say is null."""
+    empty = dict.fromkeys(("ip", "mac", "tcpPort", "udpPort", "port", "portRange", "pktType"))
+    return empty | copy.deepcopy(rule)
 
 
 def _source(rule: dict[str, Any], peer: str) -> bool:

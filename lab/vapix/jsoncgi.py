@@ -73,6 +73,7 @@ class ApiError(Exception):
         return error | ({"details": self.details} if self.details is not None else {})
 
 
+VIEWER_LEVEL = VIEWER
 Method = Callable[["VapixDevice", dict[str, Any]], dict[str, Any]]
 # CGI -> (id in the API list, method -> (function, changes something, level))
 CGIS: dict[str, tuple[str, dict[str, tuple[Method, bool, int]]]] = {}
