@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Driver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined import CombinedDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi import IsapiDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.manual import ManualDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif import OnvifDriver
@@ -21,7 +22,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi impo
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 
 DRIVERS: dict[str, Driver] = {
-    driver.family: driver for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), SunapiDriver())
+    driver.family: driver for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), DahuaDriver(), SunapiDriver())
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family

@@ -1,0 +1,259 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small edits of flat tables: switches, lists, the source filter, time zones (dahua-cgi.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import zones
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Stored, Tree
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+NOTHING = frozenset({"", "0.0.0.0", "::", "null"})
+# The vendor's numbers of time zones in minutes east of Greenwich; 0, 14, 25 and 27 agree with devices that were seen
+# (fact sheet, NTP), the others are the rest of the same list, so what was written is read again.
+ZONES = dict(enumerate((
+    0, 60, 120, 180, 210, 240, 270, 300, 330, 345, 360, 390, 420, 480, 540, 570, 600, 660, 720, 780,
+    -60, -120, -180, -210, -240, -300, -360, -420, -480, -540, -600, -660, -720,
+)))  # fmt: skip
+
+
+def truth(value: str) -> bool:
+    return value.strip().lower() in _TRUE
+
+
+def word(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def matching(tree: Tree, pattern: str) -> list[str]:
+    """The keys of a table that a pattern describes as a whole, in the order of the device."""
+    return [key for key in tree if re.fullmatch(pattern, key)]
+
+
+def switch(pattern: str = r"(\[\d+\]\.)?Enable", together: Callable[[Iterator[bool]], bool] = any) -> tuple[Any, Any]:
+    """(get, put) of one switch in a table, or of one in each row: on when any (or all) of them are."""
+
+    def get(*trees: Tree) -> Any:
+        found = [truth(tree[key]) for tree in trees for key in matching(tree, pattern)]
+        return together(iter(found)) if found else ABSENT
+
+    def put(*trees_and_value: Any) -> None:
+        *trees, value = trees_and_value
+        for tree in trees:
+            for key in matching(tree, pattern):
+                if truth(tree[key]) != value:
+                    tree[key] = word(value)
+
+    return get, put
+
+
+def has(pattern: str) -> Callable[..., bool]:
+    """`when`: the device shows such a key in every one of the tables."""
+    return lambda _ctx, *trees: all(matching(tree, pattern) for tree in trees)
+
+
+def field(key: str) -> tuple[Any, Any]:
+    """(get, put) of one text."""
+
+    def put(tree: Tree, value: str) -> None:
+        tree[key] = value
+
+    return (lambda tree: tree.get(key, ABSENT)), put
+
+
+def shown(key: str) -> Callable[..., bool]:
+    return lambda _ctx, tree, *_more: key in tree
+
+
+def text_limit(_ctx: Any, _tree: Tree, _item: str, value: str) -> str | None:
+    if any(ord(letter) < 32 for letter in value) or len(value) > 63:
+        return "the device takes names of at most 63 characters in one line"
+    return None
+
+
+# -- lock-out ----------------------------------------------------------------------------------------------------------
+def attempts(tree: Tree) -> Any:
+    """Failures until the lock; 0 where it is switched off."""
+    if not truth(tree.get("LockLoginEnable", "")):
+        return 0 if "LockLoginEnable" in tree else ABSENT
+    number = tree.get("LockLoginTimes", "")
+    return int(number) if number.isdigit() and len(number) < 6 else ABSENT
+
+
+def put_attempts(tree: Tree, value: int) -> None:
+    if value:
+        tree["LockLoginTimes"] = str(value)
+    tree["LockLoginEnable"] = word(value > 0)
+
+
+def attempts_limit(_ctx: Any, tree: Tree, _item: str, value: int) -> str | None:
+    if "LockLoginEnable" not in tree:
+        return "the device shows no lock-out in its table General"
+    return None if 0 <= value <= 30 else "the device locks after 1 to 30 failures; 0 switches it off"
+
+
+def minutes(tree: Tree) -> Any:
+    seconds = tree.get("LoginFailLockTime", "")
+    return int(seconds) // 60 if seconds.isdigit() and len(seconds) < 8 else ABSENT
+
+
+def put_minutes(tree: Tree, value: int) -> None:
+    tree["LoginFailLockTime"] = str(value * 60)
+
+
+def minutes_limit(_ctx: Any, tree: Tree, _item: str, value: int) -> str | None:
+    if "LoginFailLockTime" not in tree:
+        return "the device shows no lock time in its table General"
+    return None if 1 <= value <= 1440 else "expected 1 to 1440 minutes"
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+def zone(ntp: Tree, locales: Tree | None = None) -> Any:
+    """POSIX, fixed: summer time is a switch of its own here, with dates of one year (table Locales)."""
+    number = ntp.get("TimeZone", "")
+    if not number.isdigit() or int(number) not in ZONES:
+        return ABSENT
+    east = ZONES[int(number)]
+    text = _posix(east)
+    return text + _name(east + 60) if locales and truth(locales.get("DSTEnable", "")) else text
+
+
+def put_zone(ntp: Tree, *more: Any) -> None:
+    """`more` is (table Locales, value), or the value alone."""
+    *locales, value = more
+    known = zones.key(value)
+    east = known[0] // 60 if known else 0
+    ntp["TimeZone"] = next(str(number) for number, minutes_ in ZONES.items() if minutes_ == east)
+    for tree in locales:
+        if truth(tree.get("DSTEnable", "")):
+            tree["DSTEnable"] = "false"
+
+
+def zone_limit(_ctx: Any, ntp: Tree, *more: Any) -> str | None:
+    known = zones.key(more[-1])
+    if known is None:
+        return "not a time zone known here"
+    if known[1] is not None:
+        return "summer time has dates of one year only on this device; use a zone without it"
+    if "TimeZone" not in ntp:
+        return "the device shows no time zone in its table NTP"
+    return None if known[0] % 60 == 0 and known[0] // 60 in ZONES.values() else "the device has no such zone"
+
+
+def _name(east: int) -> str:
+    hours, rest = divmod(abs(east), 60)
+    return f"<{'-' if east < 0 else '+'}{hours:02d}{f'{rest:02d}' if rest else ''}>"
+
+
+def _posix(east: int) -> str:
+    if east == 0:
+        return "UTC0"
+    hours, rest = divmod(abs(east), 60)
+    return f"{_name(east)}{'-' if east > 0 else ''}{hours}{f':{rest:02d}' if rest else ''}"
+
+
+# -- source filter -----------------------------------------------------------------------------------------------------
+_LISTS = {"allow": "TrustList", "deny": "BannedList"}
+
+
+def filter_tree(table: Tree) -> Tree:
+    """{"mode", "list", "sources", "raw"}: `list` is the one that counts when the filter is on."""
+    name = "BannedList" if table.get("Type") == "BannedList" else "TrustList"
+    slots = _slots(table, name)
+    mode = "off"
+    if truth(table.get("Enable", "")):
+        mode = "deny" if name == "BannedList" else "allow"
+    return {"mode": mode, "list": name, "sources": list(slots.values()), "raw": dict(table)}
+
+
+def _slots(table: Tree, name: str) -> dict[int, str]:
+    found = {}
+    for key in matching(table, rf"{name}\[\d+\]"):
+        if table[key].strip() not in NOTHING:
+            found[int(key[len(name) + 1 : -1])] = table[key].strip()
+    return found
+
+
+def put_mode(tree: Tree, value: str) -> None:
+    tree["mode"] = value
+    tree["list"] = _LISTS.get(value, tree["list"])
+
+
+def put_sources(tree: Tree, value: list[str]) -> None:
+    tree["sources"] = list(value)
+
+
+def sources_limit(_ctx: Any, _tree: Tree, _item: str, value: list[str]) -> str | None:
+    return None if len(value) <= 256 else "the list has room for 256 addresses"
+
+
+def store_filter(ctx: Any, old: Tree, new: Tree) -> Stored:
+    """The list first, Enable last; switched off first where that is wanted. Addresses that stay keep their place, so
+    that nobody is shut out in between."""
+    raw, changes = old["raw"], []
+    if new["mode"] == "off" and old["mode"] != "off":
+        changes.append(("Enable", "false"))
+    slots = _slots(raw, new["list"])
+    wanted = [source for source in new["sources"] if source not in slots.values()]
+    places = [number for number in range(256) if number not in slots]
+    places += [number for number, source in slots.items() if source not in new["sources"]]
+    for source in wanted:
+        changes.append((f"{new['list']}[{places.pop(0)}]", source))
+    taken = {int(key[len(new["list"]) + 1 : -1]) for key, _value in changes if key.endswith("]")}
+    for number, source in slots.items():
+        if source not in new["sources"] and number not in taken:
+            changes.append((f"{new['list']}[{number}]", ""))
+    if new["list"] != old["list"]:
+        changes.append(("Type", new["list"]))
+    if new["mode"] != "off" and old["mode"] == "off":
+        changes.append(("Enable", "true"))
+    return ctx.set_table("AccessFilter", changes)
+
+
+# -- network cards -----------------------------------------------------------------------------------------------------
+def card(tree: Tree) -> str:
+    """The network card in use."""
+    named = tree.get("DefaultInterface", "")
+    cards = [key.partition(".")[0] for key in matching(tree, r"[A-Za-z0-9]+\.IPAddress")]
+    return named if named in cards else (cards or [""])[0]
+
+
+def of_card(name: str) -> Callable[[Tree], Any]:
+    def get(tree: Tree) -> Any:
+        value = tree.get(f"{card(tree)}.{name}", "")
+        return ABSENT if value.strip() in NOTHING else value
+
+    return get
+
+
+def mac(tree: Tree) -> str:
+    digits = re.sub(r"[^0-9a-f]", "", tree.get(f"{card(tree)}.PhysicalAddress", "").lower())
+    return ":".join(digits[at : at + 2] for at in range(0, 12, 2)) if len(digits) == 12 else ""
+
+
+def dns_keys(tree: Tree) -> list[str]:
+    return matching(tree, rf"{re.escape(card(tree))}\.DnsServers\[\d+\]")
+
+
+def dns(tree: Tree) -> Any:
+    keys = dns_keys(tree)
+    return [tree[key] for key in keys if tree[key].strip() not in NOTHING] if keys else ABSENT
+
+
+def put_dns(tree: Tree, value: list[str]) -> None:
+    for number, key in enumerate(dns_keys(tree)):
+        wanted = value[number] if number < len(value) else "0.0.0.0"
+        if tree[key].strip() != wanted:
+            tree[key] = wanted
+
+
+def dns_limit(_ctx: Any, tree: Tree, _item: str, value: list[str]) -> str | None:
+    room = len(dns_keys(tree))
+    if any(":" in address for address in value):
+        return "this table takes IPv4 addresses"
+    return None if len(value) <= room else f"the device has room for {room} DNS servers"
