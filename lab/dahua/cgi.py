@@ -116,7 +116,7 @@ def answer(device: DahuaDevice, call: Call) -> Response:
 
 
 def plain(text: str, status: int = 200) -> Response:
-    return Response(status, list(TEXT), f"{text}\r\n".encode("utf-8", "surrogateescape") if text else b"")
+    return Response(status, list(TEXT), f"{text}\r\n".encode("utf-8", "surrogatepass") if text else b"")
 
 
 def refusal(device: DahuaDevice, denied: Denied) -> Response:

@@ -12,6 +12,7 @@ bad, denied), the status of an error (`error_status`), tables whose keys go one 
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import math
 import re
@@ -82,8 +83,7 @@ class DahuaDevice(DahuaPresence, Device):
 
     # -- state -------------------------------------------------------------------------------------------------------
     def _factory_tables(self) -> dict[str, Any]:
-        base = yaml.safe_load((HERE / "base.yml").read_text())
-        found = tables.merged(base, self.model.get("tables", {}))
+        found = tables.merged(_base_tables(), self.model.get("tables", {}))
         for name in self.model.get("without", ()):
             found.pop(name, None)
         own = {f"@{name}": port for name, port in self.ports.items()}
@@ -104,11 +104,31 @@ class DahuaDevice(DahuaPresence, Device):
         self.pending: dict[str, Any] | None = None
         for fault in sorted(self.faults):
             faults.prepare(self, fault)
+        self.in_force()
+
+    @property
+    def beside(self) -> Device | None:
+        """The ONVIF side, with accounts of its own; `UserGlobal.OnvifLoginCheck` says if it asks for a login."""
+        return self._beside
+
+    @beside.setter
+    def beside(self, other: Device | None) -> None:
+        self._beside = other
+        if other is not None:
+            self.in_force()
+
+    def in_force(self) -> None:
+        """What follows from the tables outside of them: the clock, and who gets in by ONVIF."""
+        self.synchronise()
+        if self._beside is not None:
+            asks = self.value("UserGlobal.OnvifLoginCheck", True)
+            (self._beside.faults.discard if asks else self._beside.faults.add)("open")
 
     def reset_tables(self, names: list[str]) -> None:
         for name in names:
             self.tables[name] = copy.deepcopy(self.factory[name])
         self.stored = copy.deepcopy(self.tables)
+        self.in_force()
 
     def restarted(self) -> None:
         self.digest.forget()
@@ -119,7 +139,7 @@ class DahuaDevice(DahuaPresence, Device):
         self.users.all = copy.deepcopy(self.users.stored)
         if "H49" in self.faults:
             self.reset_to_factory()
-        self.synchronise()
+        self.in_force()
 
     def waits_for_restart(self) -> bool:
         return self.pending is not None and self.pending != self.tables
@@ -139,6 +159,7 @@ class DahuaDevice(DahuaPresence, Device):
                 tables.put(held, key, copy.deepcopy(value))
             except tables.NoSuchKey:
                 continue
+        self.in_force()
 
     @property
     def bootstrap_login(self) -> tuple[str, str] | None:
@@ -198,7 +219,7 @@ class DahuaDevice(DahuaPresence, Device):
         self.tables = work
         if "H16" not in self.faults:
             self.stored = copy.deepcopy(work)
-        self.synchronise()
+        self.in_force()
 
     def _all_checked(self, path: str, value: Any) -> Any:
         if isinstance(value, dict):
@@ -309,6 +330,11 @@ class DahuaDevice(DahuaPresence, Device):
         if response.status == 401:
             response.headers += self.challenges(stale)
         return response
+
+
+@functools.cache
+def _base_tables() -> dict[str, Any]:
+    return yaml.safe_load((HERE / "base.yml").read_text())
 
 
 def _filled(value: Any, own: dict[str, Any]) -> Any:

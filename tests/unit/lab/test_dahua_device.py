@@ -14,6 +14,7 @@ import time
 
 import pytest
 import requests
+from onvif_raw import PATH, envelope
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 
 from ansible_collections.nwcs.hardening.lab.control import inventory
@@ -490,6 +491,24 @@ def test_attacks(camera) -> None:
     assert camera.value("Network.eth0.DnsServers[0]") == "203.0.113.53"
     with pytest.raises(KeyError, match="known: "):
         camera.attack("nonsense")
+
+
+def test_the_onvif_side_asks_for_a_login_when_the_table_says_so() -> None:
+    beside = {"prefix": "/onvif/", "model": "onvif-complete"}
+    with running_lab([{"name": "cam", "model": "dahua-camera", "overrides": {"beside": beside}}]) as lab:
+        camera = lab.device("cam")
+
+        def status() -> int:
+            url = f"http://{camera.address}:{camera.ports['http']}{PATH}"
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.post(url, envelope("<tds:GetUsers/>"), timeout=5).status_code
+
+        assert status() == 200, "as it leaves the factory"
+        assert write(camera, "UserGlobal.OnvifLoginCheck=true").text == "OK\r\n"
+        assert status() == 401 and camera.log[-1].operation == "GetUsers"
+        assert get(camera, "configManager.cgi?action=restore&names[0]=UserGlobal").text == "OK\r\n"
+        assert status() == 200
 
 
 # -- a recorder --------------------------------------------------------------------------------------------------------
