@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from programs import ROOT, Motion
+from programs import ROOT, Motion, MotionEye, ZoneMinder
 from real_rig import REPORT
 
 
@@ -40,4 +40,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(scope="module")
 def motion() -> Iterator[Motion]:
     with Motion() as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def zoneminder() -> Iterator[ZoneMinder]:
+    with ZoneMinder() as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def motioneye() -> Iterator[MotionEye]:
+    with MotionEye() as program:
         yield program

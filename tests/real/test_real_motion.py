@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""motion 4.5.1 as Debian 12 has it: from no login at all to hardened, proven by what it does. In the order of the file."""
+"""motion 4.5.1 as Debian 12 has it: from no login to hardened, proven by what it does. In the order of the file."""
 
 from __future__ import annotations
 
