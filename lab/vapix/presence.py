@@ -179,6 +179,7 @@ class VapixPresence:
             "ntp": device.ntp,
             "rest": device.rest,
             "recordings": device.recordings,
+            "ssh_users": {name: row["comment"] for name, row in device.ssh_users.items()},
         }
 
     def moved_to(self, address: str) -> None:
