@@ -67,6 +67,7 @@ class IsapiContext(Context):
         self.previous: Credential | None = None  # before a change of our own password
         self.information: dict[str, str] | None = None  # the answer that proved the login, good for one reading
         self.flags: dict[str, list[tuple[str, dict[str, str]]]] | None = None  # capabilities by name
+        self.offered: set[str] = set()  # documents that were read
         self.kept: dict[str, str] = {}  # secrets cut out of documents, by the mark that stands for them
         self.told_time: tuple[str, str, datetime.datetime] | None = None  # local time, zone, the controller's clock
         self.lock: dict[str, str] = {}
@@ -104,6 +105,7 @@ class IsapiContext(Context):
             raise why
         tree = self.checked(where, answer)
         self.kept.update(xml.mask(tree, name))
+        self.offered.add(name)
         return tree
 
     def checked(self, where: str, answer: Answer) -> dict[str, str]:
@@ -310,11 +312,13 @@ Fetch = Callable[[IsapiContext, str], dict[str, Any]]
 @dataclass(frozen=True)
 class Source:
     """Where a document is. `flag`: not asked when the capabilities say that it is false. `only`: camera or recorder.
+    `instead`: asked only where that document is not offered, so that no reading takes more requests for it.
     `keep` looks at what came (clock, lock) and may return another tree."""
 
     path: str
     flag: str = ""
     only: str = ""
+    instead: str = ""
     keep: Callable[[IsapiContext, dict[str, str]], Any] | None = None
 
     def __call__(self, ctx: IsapiContext, name: str) -> Any:
@@ -322,6 +326,8 @@ class Source:
             raise Unsupported(f"{ctx.name}: the device is not activated yet; nothing can be read or set before.")
         if self.only and ctx.recorder is not (self.only == "recorder"):
             raise Unsupported(f"{ctx.name}: {self.path} is asked of {self.only}s only.")
+        if self.instead and self.instead in ctx.offered:
+            raise Unsupported(f"{ctx.name}: {self.path} is asked only of devices without the document {self.instead}.")
         if self.flag and ctx.offers(self.flag) is False:
             raise Unsupported(f"{ctx.name}: the capabilities of the device say {self.flag} false.")
         tree = ctx.fetch(self.path, name)

@@ -5,7 +5,8 @@
 
 A whole reading asks for 20 documents at most, so some are read from cameras only and some from recorders only: a camera
 is asked for Integrate, tamper detection, streams and its own recording; a recorder for RTSPCertificate, triggers,
-storage and its channels. Neither is asked for SADP, FTP, Ehome, Telnet and the rights of single accounts.
+storage and its channels. Telnet is asked for where there is no SSH, Ehome where there is no EZVIZ. Nobody is asked for
+SADP, FTP and the rights of single accounts.
 """
 
 from __future__ import annotations
@@ -65,11 +66,12 @@ def _store_whole(path: str, name: str, ctx: IsapiContext, old: Tree, new: Tree) 
     return ctx.send("PUT", path, new, name)
 
 
-def _document(name: str, path: str, *modelled: str, flag: str = "", only: str = "", keep: Any = None, store: Any = None,
-              writes: bool = True, rest: Any = None, **more: Any) -> Document:  # fmt: skip
+def _document(name: str, path: str, *modelled: str, store: Any = None, writes: bool = True, rest: Any = None,
+              **where: Any) -> Document:  # fmt: skip
+    """One document at `path`, sent back whole; `modelled` are the ends of paths that bindings read. `where`: Source."""
     put = store or (functools.partial(_store_whole, path, name) if writes else None)
-    return Document(name, Source(path, flag, only, keep), put, restart="reply" if put else "never",
-                    rest=rest or xml.rest_of(*modelled), **more)  # fmt: skip
+    return Document(name, Source(path, **where), put, restart="reply" if put else "never",
+                    rest=rest or xml.rest_of(*modelled))  # fmt: skip
 
 
 _KNOWN_ROWS = ("AdminAccessProtocol/enabled", "AdminAccessProtocol/portNo", "AdminAccessProtocol/id",
@@ -91,6 +93,7 @@ DOCUMENTS: tuple[Document, ...] = (
     _document("ddns", "System/Network/DDNS", "enabled", "provider", "deviceDomainName", "domainName", "hostName",
               flag="isSupportDdns"),
     _document("cloud", "System/Network/EZVIZ", "enabled", "registerStatus", "bindStatus", flag="isSupportEZVIZ"),
+    _document("ehome", "System/Network/Ehome", "enabled", "registerStatus", instead="cloud"),
     _document("ip_filter", ip_filter.IP_FILTER, "IPFilter/enabled", rest=lambda tree: None,
               store=ip_filter.store_filter, flag="isSupportIPFilter"),
     _document("time", "System/time", "timeMode", "localTime", "timeZone", keep=clock.keep_time,
@@ -101,6 +104,7 @@ DOCUMENTS: tuple[Document, ...] = (
     _document("interfaces", "System/Network/interfaces", "IPAddress/ipAddress", "subnetMask", "addressingType",
               "DefaultGateway/ipAddress", "PrimaryDNS/ipAddress", "SecondaryDNS/ipAddress", "Zeroconf/enabled"),
     _document("ssh", "System/Network/ssh", "enabled"),
+    _document("telnet", "System/Network/telnetd", "enabled", instead="ssh"),
     _document("integrate", "System/Network/Integrate", "ONVIF/enable", only="camera"),
     _document("tamper", "System/Video/inputs/channels/1/tamperDetection", "enabled", only="camera"),
     _document("streams", "Streaming/channels", "Transport/Security/enabled", only="camera", store=system.store_streams),
@@ -116,6 +120,7 @@ DOCUMENTS: tuple[Document, ...] = (
 # -- bindings ----------------------------------------------------------------------------------------------------------
 _EMPTY = Reading(UNSUPPORTED, why="the device leaves it empty")
 _NO_SWITCH = Reading(UNSUPPORTED, why="the device does not list this switch")
+_NOT_TOLD = Reading(UNSUPPORTED, why="the device has no such setting, and does not offer Basic by itself")
 _NO_PROTOCOL = Reading(NOT_OFFERED, why="the device does not list this protocol", source="admin_accesses")
 _NO_PORT = Reading(UNSUPPORTED, why="the device lists no port for it", source="admin_accesses")
 
@@ -206,6 +211,7 @@ BINDINGS: tuple[Binding, ...] = (
     _write("auth.lockout_minutes", "lock", (system.minutes, system.put_minutes), "6", absent=_NO_SWITCH,
            limits=system.minutes_limits),
     _write("auth.basic_login", "web_certificate", (_basic, _put_basic), "1", absent=_NO_SWITCH, limits=_basic_limits),
+    _read("auth.basic_login", "login", lambda tree: "basic" in tree["schemes"] or ABSENT, "1", absent=_NOT_TOLD),
     Binding(("services", "*", "enabled"), ("admin_accesses",), network.get_enabled, network.put_enabled,
             items=network.protocol_items, domain=network.PROTOCOLS, absent=_NO_PROTOCOL,
             limits=network.limits_enabled, source="ISAPI sheet 7"),
@@ -222,6 +228,7 @@ BINDINGS: tuple[Binding, ...] = (
     _snmp("snmp_v2c", "SNMPv2c"),
     _snmp("snmp_v3", "SNMPv3"),
     _switch("services.ssh.enabled", "ssh", "enabled", "8"),
+    _switch("services.telnet.enabled", "telnet", "enabled", "8"),
     _switch("services.onvif.enabled", "integrate", "ONVIF/enable", "5"),
     _write("services.zeroconf.enabled", "interfaces", (network.zeroconf, network.put_zeroconf), "10",
            absent=_NO_SWITCH, limits=network.zeroconf_limits),
@@ -230,6 +237,7 @@ BINDINGS: tuple[Binding, ...] = (
     _read("ddns.provider", "ddns", network.ddns_text("provider"), "13"),
     _read("ddns.hostname", "ddns", network.ddns_text("deviceDomainName", "domainName", "hostName"), "13"),
     _switch("cloud.enabled", "cloud", "enabled", "13"),
+    _switch("cloud.enabled", "ehome", "enabled", "13"),
     _write("access.mode", "ip_filter", (ip_filter.filter_mode, ip_filter.put_filter_mode), "9"),
     _write("access.sources", "ip_filter", (ip_filter.filter_sources, ip_filter.put_filter_sources), "9",
            limits=ip_filter.filter_limits),
