@@ -15,7 +15,7 @@ ATTACKS = {
     "rename": "the device name changes",
     "ddns-on": "the dynamic DNS client is switched on for a foreign name",
     "dns-changed": "the DNS server is replaced by a foreign one",
-    "service-opened": "HTTP is switched on again, or SSH opened when HTTP is on already",
+    "service-opened": "HTTP is switched on again; when it is on already, SSH, telnet or SNMP",
     "cloud-on": "the maker's cloud is switched on",
     "open-filter": "the address filter lets everybody in",
     "weaken-account": "the lowest account becomes an administrator",
@@ -50,15 +50,17 @@ def play(device: IsapiDevice, name: str) -> str:
         if http.get("enabled") == "false":
             device.edit("Security/adminAccesses", "enabled", "true", http["id"])
             return f"HTTP was switched on again at port {http['portNo']}."
-        path, word = ("System/Network/ssh", "SSH")
-        if path not in device.documents:
-            path, word = "System/Network/telnetd", "telnet"
-        device.edit(path, "enabled", "true")
-        return f"{word} was opened."
+        for path, word in (("System/Network/ssh", "SSH"), ("System/Network/telnetd", "telnet")):
+            if device.value(path, "enabled") == "false":
+                device.edit(path, "enabled", "true")
+                return f"{word} was opened."
+        device.edit("System/Network/SNMP", "SNMPv1c/notificationEnabled", "true")
+        return "SNMP was switched on."
     if name == "cloud-on":
-        device.edit("System/Network/EZVIZ", "enabled", "true")
-        device.edit("System/Network/EZVIZ", "registerStatus", "true")
-        return "The maker's cloud was switched on, and the device is registered there."
+        path = next(path for path in ("System/Network/EZVIZ", "System/Network/Ehome") if path in device.documents)
+        device.edit(path, "enabled", "true")
+        device.edit(path, "registerStatus", "true")
+        return f"The maker's cloud ({path.rpartition('/')[2]}) was switched on, and the device is registered there."
     if name == "open-filter":
         device.edit("System/Network/ipFilter", "enabled", "false")
         return "The address filter was opened for everybody."

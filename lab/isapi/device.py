@@ -67,7 +67,7 @@ class IsapiDevice(IsapiPresence, Resources, Device):
         self.secrets: dict[str, str] = {}  # "path|element" -> a write-only value
         self.pending: dict[str, str] = {}
         self.challenge: str = ""
-        if "lockout_attempts" in model and "Security/illegalLoginLock" in self.documents:
+        if "lockout_attempts" in model and self.value("Security/illegalLoginLock", "maxIllegalLoginTimes"):
             self.edit("Security/illegalLoginLock", "maxIllegalLoginTimes", str(model["lockout_attempts"]))
         for row in self.users.rows:
             self.give_rights(row)
@@ -268,8 +268,9 @@ class IsapiDevice(IsapiPresence, Resources, Device):
         return {row["protocol"] for row in rows if row.get("enabled", "true") == "true"}
 
     def listeners(self) -> set[Listener]:
-        if self.is_down():
-            return set()
+        own = self.value("System/Network/interfaces", "NetworkInterface/IPAddress/ipAddress", self.address)
+        if self.is_down() or own != self.address:
+            return set()  # it went to another address; nothing answers here any more (H49)
         found = set()
         kinds = {"HTTP": "http", "HTTPS": "https", "RTSP": "rtsp"}
         on = self.protocols_on()

@@ -75,11 +75,11 @@ def factory_documents(model: dict[str, Any], name: str, address: str, ports: dic
             return _TRIGGER.format(*rest[1:].split(":"))
         return words[word] + number + rest
 
-    other = model.get("document_namespace")
-    if other:
-        given = {path: xml and xml.replace(VER20, other) for path, xml in given.items()}
+    other = model.get("document_namespace", VER20)
     # In the device's own form from the start: a write that changes nothing must leave the same text.
-    return {path: dump(parse(_WORD.sub(fill, xml))) for path, xml in given.items() if xml is not None}
+    return {
+        path: dump(parse(_WORD.sub(fill, xml).replace(VER20, other))) for path, xml in given.items() if xml is not None
+    }
 
 
 def facts(model: dict[str, Any], name: str, address: str) -> dict[str, str]:

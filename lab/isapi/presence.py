@@ -93,6 +93,8 @@ class IsapiPresence(Activation):
         super().fault(name, on)  # type: ignore[misc]
         if on:
             self.prepare(name)
+            device: Any = self
+            device.keep_users()
         self._tune()
 
     def prepare(self, fault: str) -> None:

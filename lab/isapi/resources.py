@@ -14,7 +14,7 @@ from ..device import Request, Response
 from .answers import XML, Refused, response_status, user_check
 from .capabilities import capabilities, system_capabilities
 from .logs import log_search
-from .xmldoc import BadXml, Element, by_id, dump, find, in_space, local, parse, space, text
+from .xmldoc import BadXml, Element, by_id, dump, find, local, parse, text
 
 READS = ("ContentMgmt/logSearch", "ContentMgmt/security/logSearch", "Security/challenge", "Security/sessionLogin")
 # What a level below Administrator may read
@@ -87,7 +87,7 @@ class Resources:
         if rel.endswith("/capabilities"):
             found = capabilities(device, rel.removesuffix("/capabilities"))
             if found is None:
-                raise Refused("notSupport")
+                raise Refused("notSupport", int(device.model.get("unsupported_status", 403)))
             return self._xml(found)
         if rel == "Security/userCheck":
             fields = {"isDefaultPassword": "false", "isRiskPassword": "false", "isActivated": "true"}
@@ -194,12 +194,7 @@ class Resources:
 
     def _checked(self, path: str, old: Element, sent: Element) -> tuple[Element, dict[str, str]]:
         """The document to keep and its write-only values. Raises Refused."""
-        validator = self.validator  # type: ignore[attr-defined]
-        if validator.strict_space:
-            kept, secrets = validator.check(path, old, sent)
-        else:
-            kept, secrets = validator.check(path, in_space(old, ""), in_space(sent, ""))
-            kept = in_space(kept, space(old))
+        kept, secrets = self.validator.check(path, old, sent)  # type: ignore[attr-defined]
         self._consistent(path, old, kept)
         return kept, secrets
 

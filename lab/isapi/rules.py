@@ -273,7 +273,7 @@ class Validator:
         if about.grows:
             return in_space(parse(about.grows), space(old))
         if about.optional:
-            template = copy.copy(child)
+            template = in_space(child, space(old))
             template.text = ""
             return template
         raise Refused("badXmlContent")
@@ -285,6 +285,8 @@ class Validator:
         if rule.readonly:
             return kept
         flag = before.lower() in ("true", "false")
+        if value == before:
+            return kept
         if rule.check and not rule.check(value):
             raise Refused("badXmlContent")
         if not rule.check and flag and value not in (("TRUE", "FALSE") if before.isupper() else ("true", "false")):

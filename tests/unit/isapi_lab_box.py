@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of the simulated ISAPI devices share: requests by a client that is not ours."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
+
+CAMERA = ("admin", "Camera-12345")
+RECORDER = ("admin", "Recorder-12345")
+OLD = "isapi-camera-old"
+
+
+def ask(
+    device: Any, method: str, path: str, body: str | bytes = "", login: tuple[str, str] | None = CAMERA,
+    scheme: str = "http", auth: type[AuthBase] = HTTPDigestAuth, **options: Any,
+) -> requests.Response:  # fmt: skip
+    """One request with a fresh challenge; a path without a leading slash is below /ISAPI/."""
+    where = path if path.startswith("/") else f"/ISAPI/{path}"
+    port = device.protocol("HTTPS" if scheme == "https" else "HTTP")["portNo"]
+    raw = body.encode() if isinstance(body, str) else body
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = False
+        return session.request(
+            method, f"{scheme}://{device.address}:{port}{where}", data=raw, auth=login and auth(*login),
+            timeout=5, allow_redirects=False, **options,
+        )  # fmt: skip
+
+
+def get(device: Any, path: str, login: tuple[str, str] | None = CAMERA, **options: Any) -> str:
+    answer = ask(device, "GET", path, login=login, **options)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def put(device: Any, path: str, body: str, **options: Any) -> tuple[int, str]:
+    """(HTTP status, subStatusCode)."""
+    return said(ask(device, "PUT", path, body, **options))
+
+
+def said(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, word(answer.text, "subStatusCode")
+
+
+def word(xml: str, name: str) -> str:
+    """The text of the first element of that name."""
+    found = re.search(rf"<{name}>([^<]*)</{name}>", xml)
+    return found[1] if found else ""
+
+
+def change(device: Any, path: str, old: str, new: str, **options: Any) -> tuple[int, str]:
+    """Read a document, replace one piece of text, write it back."""
+    before = get(device, path, **{key: value for key, value in options.items() if key == "login"})
+    assert old in before, before
+    return put(device, path, before.replace(old, new, 1), **options)
+
+
+def user(name: str, password: str, level: str = "Viewer", number: str = "0", more: str = "") -> str:
+    return (
+        f"<User><id>{number}</id><userName>{name}</userName><password>{password}</password>"
+        f"<userLevel>{level}</userLevel>{more}</User>"
+    )
+
+
+BASIC = HTTPBasicAuth
