@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ANYONE, VIEWER, OPERATOR, ADMIN = 0, 1, 4, 6
 TEXT = "text/plain"
 HTML = "text/html"
-FORM = "application/x-www-form-urlencoded"
+FORMS = ("application/x-www-form-urlencoded", "text/plain", "")  # public clients send forms as text/plain too
 NOT_FOUND = (
     "<HTML><HEAD><TITLE>404 Not Found</TITLE></HEAD>\n<BODY><H1>404 Not Found</H1>\n"
     "The requested URL {path} was not found on this server.\n</BODY></HTML>\n"
@@ -39,7 +39,7 @@ class Ask:
     def of(cls, request: Request) -> Ask:
         path, _unused, query = request.path.partition("?")
         pairs = parse_qsl(query, keep_blank_values=True)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS:
             pairs += parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
         return cls(request, path, pairs)
 
