@@ -208,7 +208,9 @@ def _first(ctx: Any, first: str, made: list[str], after: Any) -> str:
         return ""
     if name in made:
         made.remove(name)
-    return "the first account of this firmware is root; it was made with a password of its own (accounts.root)"
+    said = "The first account of this firmware is root; it was made with a password of its own (accounts.root)."
+    ctx.notes.append(said)
+    return said
 
 
 def _send(ctx: Any, action: str, item: str, fields: dict[str, str], login: bool = True) -> None:
