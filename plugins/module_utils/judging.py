@@ -125,7 +125,8 @@ class Judge:
         reading = readings.get(change.key)
         documents = self._documents_of(change)
         if self._seen(change, readings):
-            self._judge_effect(change, reading)
+            announced = any(written.stored.get(name, Stored()).restart for name in documents)
+            self._judge_effect(change, reading, announced)
             return
         error = next((written.errors[name] for name in documents if name in written.errors), None)
         if isinstance(error, Unsupported):
@@ -150,8 +151,9 @@ class Judge:
         odd = self.session.ctx.facts.get("oddities", {}).get("restart", set())
         return any(name in odd or self.documents[name].restart == "always" for name in documents)
 
-    def _judge_effect(self, change: Change, reading: Reading | None) -> None:
-        """A service that reads off must not answer, one that reads on must (H07, H40)."""
+    def _judge_effect(self, change: Change, reading: Reading | None, announced: bool) -> None:
+        """A service that reads off must not answer, one that reads on must (H07, H40). `announced`: the device said
+        that it needs a restart for this, so the other state may be the one until then."""
         if change.key[0] != "services" or change.key[-1] != "enabled":
             self._note(change, "changed", reading, proof="read")
             return
@@ -165,12 +167,10 @@ class Judge:
             self._note(change, "changed", reading, proof="read")
         elif seen.value is change.new:
             self._note(change, "changed", reading, proof=f"read, {seen.source}")
-        elif change.new:
-            why = f"it reads on, but nothing answers ({seen.source})"
-            self._note(change, "pending_restart" if self._restart_by_table(self._documents_of(change)) else "failed",
-                       reading, why)  # fmt: skip
         else:
-            self._note(change, "failed", reading, f"it reads off, but it still answers ({seen.source})")
+            later = announced or (change.new and self._restart_by_table(self._documents_of(change)))
+            why = "it reads on, but nothing answers" if change.new else "it reads off, but it still answers"
+            self._note(change, "pending_restart" if later else "failed", reading, f"{why} ({seen.source})")
 
     def _judge_back(
         self, changes: list[Change], written: Written, failure: DeviceError, why: str, guard: str, problem: str = "",

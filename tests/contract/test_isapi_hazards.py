@@ -136,7 +136,11 @@ def test_the_built_in_account_stays_an_administrator_when_another_one_takes_over
 def test_h05_reboot_required_is_pending_restart() -> None:
     with rig(ISAPI, "reboot") as run:
         result = run.harden({"services": {"websocket": {"enabled": False}}})
-        assert outcome(result, "services.websocket.enabled")["outcome"] in ("pending_restart", "failed")
+        line = outcome(result, "services.websocket.enabled")
+        assert line["outcome"] == "pending_restart" and "still answers" in line["why"]
+        assert run.device.protocol("WebSocket")["enabled"] == "true", "not in force yet"
+        run.lab.restart("dev", 0.0)
+        assert outcome(run.harden({"services": {"websocket": {"enabled": False}}}), line["key"])["outcome"] == "ok"
 
 
 def test_a_whole_document_goes_back_as_it_came() -> None:
