@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import email.utils
 import hashlib
 import time
 import uuid
@@ -200,6 +201,8 @@ class VapixDevice(VapixFaults, VapixPresence, Device):
         entry.operation = route.operation(ask) if route else ask.path
         entry.write = bool(route and route.writes(ask))
         response = self._front(ask, route, entry)
+        # A server with a clock says the time with each answer (RFC 9110 6.6.1).
+        response.headers.append(("Date", email.utils.format_datetime(self.now(), usegmt=True)))
         if self.lose_answer:
             self.lose_answer, response.cut = False, "close"
         entry.status = response.status

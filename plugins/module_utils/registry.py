@@ -19,10 +19,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.manual impo
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif import OnvifDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt import OpenWrtDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi import SunapiDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.vapix import VapixDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 
 DRIVERS: dict[str, Driver] = {
-    driver.family: driver for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), DahuaDriver(), SunapiDriver())
+    driver.family: driver
+    for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), DahuaDriver(), SunapiDriver(), VapixDriver())
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family
