@@ -55,8 +55,8 @@ def fetch(ctx: Any) -> Tree:
 def _live(ctx: Any) -> Tree:
     root = ctx.rest("GET", BASE)
     conf = root.get("conf") if isinstance(root, dict) else None
-    rules = conf.get("rules") if isinstance(conf, dict) else None
-    if not isinstance(rules, dict):
+    rules = conf.get("rules") if isinstance(conf, dict) else root
+    if not isinstance(rules, dict) or "activeRules" not in rules:
         rules = ctx.rest("GET", f"{BASE}/conf/rules")
     tree = parse(root, rules)
     if tree is None:
@@ -65,7 +65,7 @@ def _live(ctx: Any) -> Tree:
 
 
 def parse(root: Any, rules: Any) -> Tree | None:
-    """While a trial runs, the pending rules are those in force."""
+    """While a trial runs, the pending rules are those in force. Members of a rule that are null are left away."""
     if not isinstance(root, dict) or not isinstance(rules, dict):
         return None
     activated = {"true": True, "false": False}.get(str(root.get("activated")).lower())
@@ -77,8 +77,10 @@ def parse(root: Any, rules: Any) -> Tree | None:
         return None
     if not all(isinstance(rule, dict) for rule in listed):
         return None
-    return {"activated": activated, "policy": policy, "rules": listed,
-            "pending": trial or bool(rules.get("pendingRules"))}  # fmt: skip
+    return {
+        "activated": activated, "policy": policy, "pending": trial or bool(rules.get("pendingRules")),
+        "rules": [{name: value for name, value in rule.items() if value is not None} for rule in listed],
+    }  # fmt: skip
 
 
 def _filters(tree: Tree) -> list[dict[str, Any]]:

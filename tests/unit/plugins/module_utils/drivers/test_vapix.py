@@ -645,6 +645,16 @@ def test_rules_without_a_word_in_the_model_are_neither_told_nor_lost(rule: Any) 
     assert kept["rules"][0] == limit and firewall.get_sources(kept) == ["192.0.2.1"]
 
 
+def test_a_rule_is_the_same_with_null_members_and_a_shape_that_is_not_known_is_no_rule() -> None:
+    rule = {"ruleType": "FILTER", "ip": "10.0.0.1", "mac": None, "port": None, "filter": {"policy": "ACCEPT"}}
+    rules = {"activeDefaultPolicy": "DROP", "activeRules": [rule], "pendingRules": [], "testTimeLeft": 0}
+    tree = firewall.parse({"activated": True}, rules)
+    assert firewall.get_mode(tree) == "allow" and firewall.get_sources(tree) == ["10.0.0.1"]
+    for broken in ({"activeRules": "x"}, {"activeDefaultPolicy": "MAYBE"}, {"activeRules": ["x"]}):
+        assert firewall.parse({"activated": True}, rules | broken) is None
+    assert firewall.parse({"activated": "perhaps"}, rules) is None
+
+
 def test_before_11_11_the_firewall_is_a_beta_and_not_touched() -> None:
     with pytest.raises(Unsupported, match="11.11"):
         firewall.fetch(context({}, "11.8.61"))
