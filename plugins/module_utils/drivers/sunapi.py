@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import re
 import string
 from collections.abc import Mapping, Sequence
@@ -170,18 +169,7 @@ class SunapiDriver(Driver):
         return (ctx.credential.username,) if ctx.credential and not ctx.facts.get("anonymous") else ()
 
     def seen_address(self, ctx: SunapiContext) -> str | None:
-        """`getclientip` tells it; the name of its field is not documented, so the one address in the answer counts."""
-        try:
-            found = ctx.view("system/getclientip")
-        except (Unsupported, Refused, Busy, BadAnswer):
-            return None
-        addresses = set()
-        for value in found.values():
-            try:
-                addresses.add(str(ipaddress.ip_address(str(value).strip())))
-            except ValueError:
-                continue
-        return addresses.pop() if len(addresses) == 1 else None
+        return net.client_address(ctx)
 
     def password_rules(self, ctx: SunapiContext) -> PasswordRules:
         """The rule that the camera's own page applies; the longest as the page of the first password tells."""

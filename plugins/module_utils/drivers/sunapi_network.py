@@ -13,7 +13,13 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_answers as answers
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    Busy,
+    DeviceError,
+    Refused,
+    Unsupported,
+)
 
 _UNMODELLED = re.compile(r"pass|pwd|community|key$|token", re.I)
 
@@ -230,10 +236,12 @@ def store_filter(ctx: Any, old: Tree, new: Tree) -> Stored:
 
     A rule that is in force under `Deny` shuts its address out at once, so nothing is enabled before the type is right.
     """
+    ours = client_address(ctx) or ctx.transport.local_address()
+    # Under `Allow` the rule by which we come in is the last to go out of force.
+    going = sorted((rule for rule in old["rules"] if rule["on"]), key=lambda rule: _holds(rule["source"], ours))
     if new["mode"] == "off":
-        for rule in old["rules"]:
-            if rule["on"]:
-                _update(ctx, rule, False)
+        for rule in going:
+            _update(ctx, rule, False)
         if new["sources"] != old["sources"]:
             raise Refused(f"{ctx.name}: the addresses are changed together with switching the filter on.")
         return Stored()
@@ -243,13 +251,11 @@ def store_filter(ctx: Any, old: Tree, new: Tree) -> Stored:
     kept = [rule for rule in old["rules"] if rule["source"] in wanted]
     turned = any(kind != new["mode"].capitalize() for kind in old["types"].values())
     if turned:
-        for rule in old["rules"]:
-            if rule["on"]:
-                _update(ctx, rule, False)
+        for rule in going:
+            _update(ctx, rule, False)
         for kind in [None] if old["one"] else list(old["types"]):
             ctx.send(FILTER, "set", {"AccessType": new["mode"].capitalize(), **({"IPType": kind} if kind else {})})
-    local = ctx.transport.local_address()
-    for source in sorted(wanted, key=lambda text: not _holds(text, local)):
+    for source in sorted(wanted, key=lambda text: not _holds(text, ours)):
         there = next((rule for rule in kept if rule["source"] == source), None)
         if there is None:
             network = ipaddress.ip_network(source, strict=False)
@@ -270,9 +276,25 @@ def _update(ctx: Any, rule: Tree, on: bool) -> None:
     ctx.send(FILTER, "update", values)
 
 
-def _holds(source: str, local: str | None) -> bool:
+def client_address(ctx: Any) -> str | None:
+    """By which address the device sees us: `getclientip` tells it. The name of its field is not documented, so the one
+    address in the answer counts."""
     try:
-        return local is not None and ipaddress.ip_address(local) in ipaddress.ip_network(source, strict=False)
+        found = ctx.view("system/getclientip")
+    except (Unsupported, Refused, Busy, BadAnswer):
+        return None
+    addresses = set()
+    for value in found.values():
+        try:
+            addresses.add(str(ipaddress.ip_address(str(value).strip())))
+        except ValueError:
+            continue
+    return addresses.pop() if len(addresses) == 1 else None
+
+
+def _holds(source: str, address: str | None) -> bool:
+    try:
+        return address is not None and ipaddress.ip_address(address) in ipaddress.ip_network(source, strict=False)
     except ValueError:
         return False
 

@@ -122,13 +122,16 @@ class SunapiContext(Context):
         self._use(self.credential)
         self.transport.auth.challenged(challenge)
         answer = ask(self.transport, path)
-        if answer.status in (401, 403):
+        said = f"HTTP {answer.status}"
+        try:
+            self.information = self.parsed(answer, INFO) if answer.status not in (401, 403) else None
+        except Refused as error:  # status 200, and NG in the body
+            said = error.message
+        if self.information is None:
             user = self.credential.username
-            locked = b"lock" in answer.body[:2000].lower()
-            raise LoginRefused(f"{self.name}: account {user!r} was refused (HTTP {answer.status}).",
+            raise LoginRefused(f"{self.name}: account {user!r} was refused ({said}).",
                                "Check nwcs_username and nwcs_password; the toolkit does not try again by itself.",
-                               locked=locked)  # fmt: skip
-        self.information = self.parsed(answer, INFO)
+                               locked=b"lock" in answer.body[:2000].lower())  # fmt: skip
 
     def _use(self, credential: Credential) -> None:
         self.credential = credential

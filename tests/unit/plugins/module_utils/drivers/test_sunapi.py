@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SUNAPI answers as trees, JSON and text alike; the schema; the encryption of passwords; how a filter is read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import rsa as keys
+
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_accounts as accounts
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_answers as answers
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_network as net
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_rsa as rsa
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_schema as schema
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi import SunapiDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    Busy,
+    LoginRefused,
+    Refused,
+    Unsupported,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Limits
+from ansible_collections.nwcs.hardening.plugins.plugin_utils import passwords
+
+
+def answer(body: Any, status: int = 200) -> Answer:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Answer(status, {}, text.encode(), "/stw-cgi/x.cgi")
+
+
+def parsed(body: Any) -> dict[str, Any]:
+    return answers.parse(answer(body), Limits())
+
+
+def viewed(body: Any) -> Any:
+    """A context whose device answers every view with `body`."""
+    return SimpleNamespace(name="cam", factory=False, view=lambda path, **values: parsed(body))
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+def test_json_and_text_are_one_tree() -> None:
+    text = "Version1=False\r\nVersion2=True\r\nPort=80\r\nList=a,b\r\n"
+    assert parsed(text) == parsed({"Version1": False, "Version2": True, "Port": 80, "List": ["a", "b"]})
+    assert parsed("\ufeffOK\r\nIndex=1\r\n")["Response"] == parsed({"Response": "Success"})["Response"] == "Success"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["NG\r\nError Code: 602\r\nInvalid Parameter(s)\r\n",
+     {"Response": "Fail", "Error": {"Code": 602, "Details": "Invalid Parameter(s)"}}],
+)  # fmt: skip
+def test_ng_inside_status_200_is_a_refusal_with_its_code(body: Any) -> None:
+    why = answers.failure("cam", answer(body), parsed(body))
+    assert type(why) is Refused and "602" in str(why) and "Invalid Parameter" in str(why)  # pylint: disable=unidiomatic-typecheck
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [(200, "NG\r\nError Code: 601\r\nAction Not Found", Unsupported), (200, "NG", Refused), (401, "", LoginRefused),
+     (403, "", Refused), (404, "", Unsupported), (490, "", Busy), (503, "", Busy), (500, "", BadAnswer)],
+)  # fmt: skip
+def test_what_an_answer_says_is_wrong(status: int, body: str, kind: type[Exception]) -> None:
+    tree = parsed(body) if status == 200 else None
+    assert isinstance(answers.failure("cam", answer(body, status), tree), kind)
+    assert answers.failure("cam", answer("OK"), parsed("OK")) is None
+
+
+@pytest.mark.parametrize("body", ["", "<html><body>Login</body></html>", "hello", "[1, 2]", "{broken"])
+def test_what_is_no_answer_is_bad(body: str) -> None:
+    with pytest.raises(BadAnswer):
+        parsed(body)
+
+
+def test_passwords_that_a_device_gives_out_do_not_get_past_the_parser() -> None:
+    told = {"Host": "x", "Password": "Cl3ar", "ReadCommunity": "Cl3ar", "Users": [{"UserID": "a", "Password": "Cl3ar"}]}
+    assert "Cl3ar" not in repr(parsed(told))
+    assert "Cl3ar" not in repr(parsed("Host=x\r\nPassword=Cl3ar\r\nReadCommunity=Cl3ar"))
+
+
+# -- the schema --------------------------------------------------------------------------------------------------------
+SCHEMA = """<cgis><cgi name="security"><submenu name="tlsversion"><action name="set" accesslevel="admin">
+<parameter name="Version.#.Enable" request="true" response="true"><dataType><bool true="True" false="False"/></dataType>
+</parameter></action></submenu><submenu name="rtsp"><action name="view"/><action name="set">
+<parameter name="RTSPAuthentication" request="true"><dataType><enum><entry value="Protected"/></enum></dataType>
+</parameter><parameter name="Shown" request="false"/>
+<parameter name="Port" request="true"><dataType><int min="1" max="65535"/></dataType></parameter>
+<parameter name="Name" request="true"><dataType><string maxlen="8"/></dataType></parameter>
+</action></submenu></cgi></cgis>"""
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "why"),
+    [
+        ("set", {"RTSPAuthentication": "Protected"}, None),
+        ("set", {"RTSPAuthentication": "Anonymous"}, "has no 'Anonymous'"),
+        ("set", {"Other": "1"}, "has no Other"),
+        ("set", {"Shown": "1"}, "has no Shown"),
+        ("set", {"Port": "0"}, "from 1 to 65535"),
+        ("set", {"Port": "x"}, "from 1 to 65535"),
+        ("set", {"Port": "80"}, None),
+        ("set", {"Name": "n" * 9}, "8 characters"),
+        ("add", {}, "no action 'add'"),
+    ],
+)
+def test_the_schema_says_what_the_device_takes(action: str, values: dict[str, str], why: str | None) -> None:
+    known = schema.parse(fromstring(SCHEMA))
+    said = schema.refusal(known, "security/rtsp", action, values)
+    assert said is None if why is None else why in str(said)
+
+
+def test_numbered_parameters_are_found_and_an_empty_schema_is_bad() -> None:
+    known = schema.parse(fromstring(SCHEMA))
+    assert schema.refusal(known, "security/tlsversion", "set", {"Version.TLSv1_0.Enable": "False"}) is None
+    assert "attributes.cgi" in str(schema.refusal(None, "security/rtsp", "set", {}))
+    with pytest.raises(BadAnswer):
+        schema.parse(fromstring("<cgis/>"))
+
+
+# -- encryption --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("form", ["PKCS1", "SubjectPublicKeyInfo"])
+@pytest.mark.parametrize("escaped", [False, True], ids=["text", "json"])
+def test_what_is_encrypted_is_decrypted_by_the_key(form: str, escaped: bool) -> None:
+    private = keys.generate_private_key(65537, 2048)
+    public, shape = private.public_key(), getattr(serialization.PublicFormat, form)
+    pem = public.public_bytes(serialization.Encoding.PEM, shape).decode()
+    told = json.dumps({"PublicKey": pem}) if escaped else f"PublicKey={pem}"
+    sent = rsa.encrypt(told, "Pä55-wörd")
+    assert private.decrypt(base64.b64decode(sent), padding.PKCS1v15()).decode() == "Pä55-wörd"
+    assert rsa.encrypt(told, "Pä55-wörd") != sent
+
+
+@pytest.mark.parametrize(
+    "pem",
+    ["", "PublicKey=", "-----BEGIN PUBLIC KEY-----AAAA-----END PUBLIC KEY-----",
+     "-----BEGIN RSA PUBLIC KEY-----MAYCAQMCAQM=-----END RSA PUBLIC KEY-----"],
+)  # fmt: skip
+def test_a_key_that_hides_nothing_is_refused(pem: str) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        rsa.encrypt(pem, "S3cret-word")
+    assert "S3cret" not in str(caught.value)
+
+
+def test_passwords_made_by_the_rules_have_no_runs() -> None:
+    rules = SunapiDriver().password_rules(SimpleNamespace(status={"MaxPasswordLength": "15"}))
+    plain = {"min_length": rules.min_length, "max_length": rules.max_length, "alphabet": rules.alphabet,
+             "forbidden": list(rules.forbidden), "classes": dict(rules.classes)}  # fmt: skip
+    for _time in range(20):
+        made, _bits = passwords.generate(plain)
+        assert 10 <= len(made) <= 15 and passwords.misfit(made, plain) is None
+    for weak in ("Abc1-xyz-77Q", "Aaa1-kpw-77Q", "K9-qwe-mT5-z", "K9-876-mT5-z"):
+        assert passwords.misfit(weak, plain), weak
+    assert passwords.misfit("K9:mT5-zP2w", plain)
+
+
+# -- documents ---------------------------------------------------------------------------------------------------------
+HEADING = '"Users.Index=UserID/Password/Enable/VideoProfileAccess/PTZAccess/AudioInAccess/AudioOutAccess/' \
+          'AlarmOutputAccess/AdminAccess/PrivacyAreaAccess"'  # fmt: skip
+
+
+def test_accounts_of_a_camera_in_text() -> None:
+    rows = ["Users.0=admin//True/True/True/True/True/True/True/True",
+            "Users.1=ops//True/True/True/True/True/True/False/False",
+            "Users.2=see//True/True/False/False/False/False/False/False",
+            "Users.3=mask//True/True/False/False/False/False/False/True",
+            "Users.4=user4//False/False/False/False/False/False/False/False",
+            "Users.5=guard//False/False/False/False/False/False/False/False"]  # fmt: skip
+    tree = accounts.decode(parsed("\r\n".join([HEADING, *rows])))
+    assert {name: user["role"] for name, user in tree["users"].items()} == {
+        "admin": "administrator", "ops": "operator", "see": "viewer", "mask": "other", "guard": "viewer",
+    }  # fmt: skip
+    assert tree["free"] == ["4"] and tree["users"]["guard"]["enabled"] is False
+
+
+def test_accounts_of_a_recorder_are_read_without_their_passwords_and_not_given_rights() -> None:
+    rows = [{"Index": 0, "UserID": "admin", "Password": "Cl3ar", "GroupID": "", "UserLevel": "Admin"},
+            {"Index": 1, "UserID": "view", "Password": "Cl3ar", "GroupID": "Group 1", "UserLevel": "User"}]  # fmt: skip
+    tree = accounts.decode(parsed({"Users": rows}))
+    assert tree["kind"] == "recorder" and "Cl3ar" not in repr(tree)
+    assert [user["role"] for user in tree["users"].values()] == ["administrator", "other"]
+    assert "groups" in str(accounts.limits(None, tree, "new", "viewer"))
+    text = '"Users.Index=UserID/UserName/Password/GroupID/UserLevel/ViewerAccess"\r\n'
+    text += "Users.0=admin/admin/Cl3ar//Admin/True"
+    assert "Cl3ar" not in repr(accounts.decode(parsed(text)))
+
+
+FILTERS = [
+    ("Deny", [], "off", []),
+    ("Allow", [("192.0.2.0", 24, True), ("192.0.2.9", 32, False)], "allow", ["192.0.2.0/24"]),
+    ("Deny", [("192.0.2.9", 32, True)], "deny", ["192.0.2.9"]),
+    ("Allow", [("192.0.2.9", 32, False)], "off", ["192.0.2.9"]),
+]
+
+
+@pytest.mark.parametrize(("kind", "rules", "mode", "sources"), FILTERS)
+def test_a_filter_is_what_is_in_force(kind: str, rules: list, mode: str, sources: list[str]) -> None:
+    rows = [{"IPIndex": i, "Address": a, "Mask": m, "Enable": on} for i, (a, m, on) in enumerate(rules, 1)]
+    told = {"AccessType": kind, "IPFilters": [{"IPType": "IPv4", "Filters": rows}, {"IPType": "IPv6", "Filters": []}]}
+    text = "\r\n".join([f"AccessType={kind}", *(f"ipfilter.IPv4.{r['IPIndex']}={r['Address']}/{r['Mask']}/{r['Enable']}"
+                                                for r in rows)])  # fmt: skip
+    for form in (told, text):
+        tree = net.fetch_filter(viewed(form))
+        assert (tree["mode"], tree["sources"]) == (mode, sources), form
+
+
+def test_a_recorders_filter_with_two_kinds_in_force_is_not_guessed() -> None:
+    def group(kind: str, access: str, address: str, mask: int) -> dict[str, Any]:
+        row = {"IPIndex": 1, "Address": address, "Mask": mask, "Enable": True}
+        return {"IPType": kind, "AccessType": access, "Filters": [row]}
+
+    both = [group("IPv4", "Deny", "192.0.2.9", 32), group("IPv6", "Allow", "2001:db8::1", 128)]
+    with pytest.raises(Unsupported):
+        net.fetch_filter(viewed({"IPFilters": both}))
+    both[1]["AccessType"] = "Deny"
+    assert net.fetch_filter(viewed({"IPFilters": both}))["mode"] == "deny"
+
+
+@pytest.mark.parametrize(
+    ("policy", "http", "https", "expected"),
+    [("HTTP", True, True, "HTTPandHTTPSProprietary"), ("HTTPandHTTPSPublic", False, True, "HTTPSPublic"),
+     ("HTTPSPublic", True, True, "HTTPandHTTPSPublic"), ("HTTPandHTTPSProprietary", True, False, "HTTP")],
+)  # fmt: skip
+def test_the_policy_keeps_the_certificate_in_use(policy: str, http: bool, https: bool, expected: str) -> None:
+    assert net.policy({"Policy": policy}, http, https) == expected
+
+
+def test_times_that_are_none() -> None:
+    assert net.moment("2026-02-31 00:00:00") is None and net.moment("") is None
+    assert str(net.moment("2026-01-31 23:59:58")) == "2026-01-31 23:59:58+00:00"
