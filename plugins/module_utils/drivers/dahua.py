@@ -26,6 +26,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_edit as edit
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_recorder as recorder
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_session import INFO, USERS, DahuaContext
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import (
@@ -188,24 +189,7 @@ class DahuaDriver(contract.Driver):
         ctx.send("magicBox", "reboot", [], "reboot")
 
     def tell_camera_login(self, ctx: Context, address: str, username: str, password: str) -> bool:
-        """By table RemoteDevice. Its keys beside the MAC are not documented, so they are used only where the recorder
-        shows them, and the name is read again; the password cannot be."""
-        if not isinstance(ctx, DahuaContext):
-            raise Unsupported("this is no Dahua recorder.")
-        found = ctx.tables(["RemoteDevice"])["RemoteDevice"]
-        if isinstance(found, Exception):
-            raise found
-        heads = [key[: -len("Address")] for key, value in found.items() if key.endswith("Address") and value == address]
-        if not heads:
-            return False
-        for head in heads:
-            if f"{head}UserName" not in found or f"{head}Password" not in found:
-                raise Unsupported(f"{ctx.name}: the recorder shows no login of the camera at {address}.")
-            ctx.tell_camera(head, username, password)
-        again = ctx.tables(["RemoteDevice"])["RemoteDevice"]
-        if isinstance(again, Exception) or any(again.get(f"{head}UserName") != username for head in heads):
-            raise Refused(f"{ctx.name}: the recorder said OK and did not take the login of the camera at {address}.")
-        return True
+        return recorder.tell_camera_login(ctx, address, username, password)
 
 
 def judge_anonymous(answer: Answer) -> bool | None:

@@ -8,6 +8,7 @@ The CGI wants secrets in the address of the request: no message of this driver o
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -110,10 +111,11 @@ class DahuaContext(Context):
             pass
         if why is not None:
             return LoginRefused(f"{self.name}: {why[0]}.", why[1], locked="locked" in why[0])
-        if answer.status == 403:
-            locked = b"lock" in answer.body[:500].lower()
+        said = re.search(rb"locked", answer.body[:500], re.I) is not None
+        if said or answer.status == 403:
             advice = "It may be locked after failed logins; nothing is tried again."
-            return LoginRefused(f"{self.name}: account {user!r} is not let in (HTTP 403).", advice, locked=locked)
+            message = f"{self.name}: account {user!r} is not let in now (HTTP {answer.status})."
+            return LoginRefused(message, advice, locked=said)
         return LoginRefused(
             f"{self.name}: account {user!r} was refused (HTTP {answer.status}).",
             "Check nwcs_username and nwcs_password; the toolkit does not try again by itself.",
@@ -158,11 +160,6 @@ class DahuaContext(Context):
         if not text.is_ok(answer):
             raise BadAnswer(f"{self.name}: {what}: the answer says neither yes nor no.")
         return Stored()
-
-    def tell_camera(self, head: str, username: str, password: str) -> None:
-        """Name and password of one camera of a recorder; the password goes in the address of a request (H36)."""
-        for name, value in (("UserName", username), ("Password", password)):
-            self.send("configManager", "setConfig", [(f"RemoteDevice.{head}{name}", value)], f"setConfig {name}")
 
     @staticmethod
     def now() -> float:
