@@ -274,7 +274,7 @@ class Planner(Guards):
             else:
                 self._change(key, None, want, binding)
         elif reading.state == NOT_OFFERED:
-            if want.value in (False, ABSENT, [], "off"):
+            if want.value in (False, ABSENT, [], "off") and not self._answers(key):
                 self._note(key, "ok", want, reading, why=reading.why or "the model does not have it")
             else:
                 self._unsupported(key, want, reading.why or "the model does not have it", reading)
@@ -359,6 +359,11 @@ class Planner(Guards):
                 if key not in planned and reading is not None and reading.state == VALUE:
                     found[key] = Change(key, reading, reading.value, change.want, change.phase)
         return list(found.values())
+
+    def _answers(self, key: Key) -> bool:
+        """A service that the model is said not to have, and that answers all the same (H07)."""
+        seen = self.readings.get(("services", key[1], "open")) if key[0] == "services" and len(key) == 3 else None
+        return key[-1] == "enabled" and seen is not None and seen.state == VALUE and seen.value is True
 
     def _unsupported(self, key: Key, want: Want, why: str, reading: Reading | None = None) -> None:
         """No switch in this API; what is seen from outside still counts (H07)."""

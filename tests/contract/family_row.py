@@ -52,6 +52,7 @@ class Family:
     forgetful: str = ""  # fault: a change is in force, reads back, and is gone after a power cycle
     unsupported: Mapping[str, Any] = field(default_factory=dict)  # a design this family has no switch for
     paths: tuple[str, ...] = ("/",)  # how the paths of the API begin: only these count in `reading`
+    speaks: tuple[str, ...] = ()  # other families whose API its devices have as well
     beyond: Callable[[Any], None] = _nothing  # changes something on the device that no binding models
 
     @property

@@ -45,6 +45,7 @@ ROW = Family(
     login=("admin", "Axis-Old-1"),
     reading=6,
     paths=("/axis-cgi", "/config"),
+    speaks=("onvif",),
     beyond=_beyond,
     users=_users,
     has_password=_has_password,
@@ -55,7 +56,7 @@ ROW = Family(
     liar="H01",
     forgetful="H16",
     intruder="new-account",
-    keeps_password="H01",
+    keeps_password="H12",
     error_in_ok=("H12", {"identity": {"hostname": "cam-7"}}, "identity.hostname"),
     writes=(
         Write("bool", {"services": {"zeroconf": {"enabled": False}}}, "services.zeroconf.enabled",

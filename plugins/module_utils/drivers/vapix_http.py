@@ -202,8 +202,9 @@ class VapixContext(Context):
             return LoginRefused(f"{place}: the device offers Basic login only, over plain HTTP; nothing was sent.",
                                 "Use https.")  # fmt: skip
         if where.startswith((PARAM, PWDGRP, USERGROUP)):
+            who = repr(self.credential.username) if self.credential else "the login"
             return LoginRefused(
-                f"{place}: the login was not accepted (HTTP 401).",
+                f"{place}: account {who} was refused (HTTP 401).",
                 "The name or the password is wrong, or the account is no administrator. AXIS slows repeated failures "
                 "down, it does not lock the account.",
             )
