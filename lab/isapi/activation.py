@@ -85,7 +85,7 @@ class Activation:
     def _challenge_v3(self, request: Request) -> Response:
         try:
             sealed = _seal(str(json.loads(request.body)["publicKey"]), 3072, secrets.token_hex(16))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return response_status(request.path.partition("?")[0], "badParameters", as_json=True)
         return Response(200, [JSON], json.dumps({"challenge": sealed}).encode())
 

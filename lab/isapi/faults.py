@@ -13,6 +13,7 @@ FAULTS = {
     "open": "every request is answered without a login, the stream too",
     "H01": "writes answer ok and change nothing",
     "H03": "the user list is empty",
+    "H04": "the user list is given without a login",
     "H05": "writes answer ok and show only after a restart",
     "H07-open": "a protocol reported as disabled still answers",
     "H07-closed": "RTSP has no open socket although it is reported as enabled",

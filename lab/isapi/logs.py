@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.sax.saxutils import escape
 
 from ..device import Response
 from .answers import XML, Refused
@@ -22,8 +23,11 @@ def log_search(device: Any, sent: Element) -> Response:
     # The element is spelled so on the wire.
     if find(sent, "searchResultPostion") is None or kind not in ("Operation", "Exception", "Alarm", "Information"):
         raise Refused("badXmlContent")
+    numbers = [text(sent, name, "0") or "0" for name in ("searchResultPostion", "maxResults")]
+    if not all(one.isascii() and one.isdigit() and len(one) < 10 for one in numbers):
+        raise Refused("badXmlContent")
     start, end = text(sent, "timeSpanList/timeSpan/startTime"), text(sent, "timeSpanList/timeSpan/endTime")
-    first, most = int(text(sent, "searchResultPostion") or 0), min(int(text(sent, "maxResults") or LIMIT), LIMIT)
+    first, most = int(numbers[0]), min(int(numbers[1]) or LIMIT, LIMIT)
     rows = [row for row in device.system_log if row[1] == kind and start <= row[0] <= (end or "9")]
     shown = rows[first : first + most]
     word = "NO MATCHES" if not shown else "MORE" if first + most < len(rows) else "OK"
@@ -32,8 +36,9 @@ def log_search(device: Any, sent: Element) -> Response:
         "</StartDateTime><paraType></paraType><userName></userName></logDescriptor></searchMatchItem>"
         for at, _unused, minor in shown
     )
+    number = escape(text(sent, "searchID")[:64])
     body = (
-        f'{HEAD}<CMSearchResult version="1.0" xmlns="{VER20}"><searchID>{text(sent, "searchID")[:64]}</searchID>'
+        f'{HEAD}<CMSearchResult version="1.0" xmlns="{VER20}"><searchID>{number}</searchID>'
         f"<responseStatus>true</responseStatus><responseStatusStrg>{word}</responseStatusStrg>"
         f"<numOfMatches>{len(shown)}</numOfMatches><matchList>{items}</matchList></CMSearchResult>\n"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import datetime
-import ipaddress
+import functools
 import re
 import time
 from typing import Any
@@ -18,13 +18,26 @@ from . import attacks
 from .activation import Activation
 from .answers import Refused
 from .users import Users
-from .xmldoc import HEAD, VER20, Element, clean, find_all, text
+from .xmldoc import HEAD, VER20, Element, clean, find_all, parse, text
 
 HOSTILE = (
     "{{ 7*7 }}", "{{ lookup('pipe','id') }}", "</td><script>alert(1)</script>", "=cmd|'/c calc'!A1",
     "../../etc/cron.d/x", "a\nb", "\u202eevil", "x" * 10_000, "\U0001f4f7",
 )  # fmt: skip
 LOOKALIKES = ("admin ", "\u0430dmin", "admin\u200b", "Admin")
+
+
+@functools.lru_cache(1024)
+def _rules(xml: str) -> tuple[str, frozenset[str]] | None:
+    """(allow or deny, the addresses) of an address filter, None when it is off."""
+    root = parse(xml) if xml else None
+    if root is None or text(root, "enabled") != "true":
+        return None
+    kind = text(root, "permissionType")
+    entries = find_all(root, "IPFilterAddressList/IPFilterAddress")
+    listed = [text(one, "AddressMask/ipAddress") or text(one, "ipAddress") for one in entries
+              if text(one, "permissionType", kind) == kind]  # fmt: skip
+    return kind, frozenset(listed)
 
 
 class IsapiPresence(Activation):
@@ -34,22 +47,12 @@ class IsapiPresence(Activation):
     def admits(self, peer: str) -> bool:
         """The address filter: `allow` lets only the listed in, `deny` everybody but those (fact sheet 9)."""
         device: Any = self
-        path = "System/Network/ipFilter"
-        if device.value(path, "enabled") != "true":
+        rules = _rules(device.documents.get("System/Network/ipFilter", ""))
+        if rules is None:
             return True
         if "H41" in device.faults:
             peer = device.address.rpartition(".")[0] + ".254"
-        root = device.tree(path)
-        kind = text(root, "permissionType")
-        listed = set()
-        for entry in find_all(root, "IPFilterAddressList/IPFilterAddress"):
-            found = text(entry, "AddressMask/ipAddress") or text(entry, "ipAddress")
-            if text(entry, "permissionType", kind) == kind:
-                listed.add(found)
-        try:
-            peer = str(ipaddress.ip_address(peer))
-        except ValueError:
-            return True
+        kind, listed = rules
         return (peer in listed) == (kind == "allow")
 
     def locked(self) -> dict[str, float]:

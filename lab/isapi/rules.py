@@ -69,7 +69,7 @@ RULES: dict[str, dict[str, Rule]] = {
     },
     "System/time": {
         "timeMode": Rule(one_of("NTP", "manual", "platform")),
-        "localTime": Rule(matches(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?"), optional=True),
+        "localTime": Rule(matches(r"20[0-3]\d-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?"), optional=True),
         "timeZone": Rule(matches(r"[A-Z]{3,4}[+-]?\d{1,2}:\d\d:\d\d(DST[\d:A-Z./,+-]*)?")),
     },
     "System/time/ntpServers": {
@@ -169,6 +169,7 @@ RULES: dict[str, dict[str, Rule]] = {
         ),
     },
     "Event/notification/httpHosts": {
+        "HttpHostNotification/addressingFormatType": Rule(one_of("hostname", "ipaddress")),
         "HttpHostNotification/protocolType": Rule(one_of("HTTP", "HTTPS")),
         "HttpHostNotification/ipAddress": Rule(address, optional=True),
         "HttpHostNotification/hostName": Rule(HOST, optional=True),

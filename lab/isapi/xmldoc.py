@@ -17,6 +17,7 @@ ISAPI20 = "http://www.isapi.org/ver20/XMLSchema"
 VER10 = "http://www.hikvision.com/ver10/XMLSchema"
 Element = ElementTree.Element
 _PREFIX = re.compile(rb"<[A-Za-z_][\w.-]*:")
+DEPTH = 40  # more than any document of the family has
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -30,9 +31,15 @@ def parse(body: bytes | str) -> Element:
     if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw or _PREFIX.search(raw):
         raise BadXml("document type or prefix")
     try:
-        return ElementTree.fromstring(raw)
+        root = ElementTree.fromstring(raw)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise BadXml("not well-formed") from error
+    level, depth = list(root), 1
+    while level:
+        level, depth = [child for one in level for child in one], depth + 1
+        if depth > DEPTH:
+            raise BadXml("too deep")
+    return root
 
 
 def local(element: Element) -> str:
