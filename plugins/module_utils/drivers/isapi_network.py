@@ -215,13 +215,11 @@ def ddns_limits(ctx: Any, tree: Tree, item: str, value: bool) -> str | None:
 
 
 def ddns_text(*names: str) -> Callable[[Tree], str]:
-    """The first of these elements in the services that are on, "" where none is."""
+    """The first of these elements in each service, on or off; "" where none is filled."""
 
     def get(tree: Tree) -> str:
-        found = []
-        for row in _ddns_rows(tree):
-            if xml.flag(tree, f"{row}enabled") is True:
-                found.append(next((word for name in names if (word := xml.get(tree, f"{row}{name}", ""))), ""))
+        rows = _ddns_rows(tree)
+        found = {next((word for name in names if (word := xml.get(tree, f"{row}{name}", ""))), "") for row in rows}
         return ", ".join(sorted(filter(None, found)))
 
     return get
