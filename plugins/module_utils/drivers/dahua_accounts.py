@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Accounts of a Dahua device (dahua-cgi.md: userManager.cgi).
 
-Tree: {account: {"group", "reserved", "password"?}}, names byte for byte. "password": "set" marks one to be sent.
-Cameras have the groups admin and user; a recorder may have more, which are shown as "other".
+Tree: {account: {"group", "reserved", "rights"?, "password"?}}, names byte for byte. "password": "set" marks one to be
+sent. Cameras have the groups admin and user; a recorder may have more, which are shown as "other". The group user is
+live and replay; an account of it with rights of its own beyond these is no viewer.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Stored, Tree, secret_name
@@ -18,6 +20,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAn
 ROLE_OF = {"admin": "administrator", "user": "viewer"}
 GROUP_OF = {role: group for group, role in ROLE_OF.items()}
 SET = "set"
+_VIEWING = re.compile(r"(Auth)?(Monitor|Live|Replay|Playback)", re.I)
 _CGI = "userManager"
 
 
@@ -28,6 +31,9 @@ def fetch(ctx: Any) -> Tree:
         name = row.get("Name")
         if name:
             tree[name] = {"group": row.get("Group", ""), "reserved": row.get("Reserved", "false").lower() == "true"}
+            rights = [v for k, v in row.items() if re.fullmatch(r"Auth(ority)?List\[\d+\]", k)]
+            if beyond := sorted(right for right in rights if not _VIEWING.match(right)):
+                tree[name]["rights"] = beyond
     if not tree:
         raise BadAnswer(f"{ctx.name}: getUserInfoAll: no account in the answer.")
     return tree
@@ -42,13 +48,16 @@ def credible(ctx: Any, tree: Tree) -> str | None:
 
 
 def get_role(tree: Tree, item: str) -> str:
-    return ROLE_OF.get(tree[item]["group"], "other")
+    row = tree[item]
+    if row["group"] == "user" and row.get("rights"):
+        return "operator"
+    return ROLE_OF.get(row["group"], "other")
 
 
 def put_role(tree: Tree, item: str, value: str | None) -> None:
     if value is None:
         tree.pop(item, None)
-    else:
+    elif item not in tree or get_role(tree, item) != value:
         tree.setdefault(item, {"group": "", "reserved": False})["group"] = GROUP_OF[value]
 
 
@@ -62,6 +71,10 @@ def limits(ctx: Any, tree: Tree, item: str, value: str | None) -> str | None:
         return "this account is built in; the device does not delete it" if row and row["reserved"] else None
     if value not in GROUP_OF and (row is None or get_role(tree, item) != value):
         return "this family has the groups admin and user only; finer rights are not modelled"
+    if row and row["group"] == GROUP_OF.get(value) and get_role(tree, item) != value:
+        return (
+            f"this account has rights of its own ({', '.join(row['rights'][:5])}); take them away in the device's page"
+        )
     if row and row["reserved"] and get_role(tree, item) != value:
         return "this account is built in; its group stays"
     if row is None and (not item.isprintable() or len(item) > 31 or any(mark in item for mark in " &=?#/\\'\"")):

@@ -193,6 +193,22 @@ def test_a_list_without_the_account_in_use_is_not_believed() -> None:
     assert accounts.credible(context(facts={"anonymous": True}), {"other": USERS["second"]}) is None
 
 
+def test_rights_of_its_own_make_more_of_an_account_than_its_group_says() -> None:
+    body = (b"users[0].Name=admin\nusers[0].Group=admin\nusers[0].AuthorityList[0]=AuthUserMag\n"
+            b"users[1].Name=view\nusers[1].Group=user\nusers[1].AuthorityList[0]=Monitor_01\n"
+            b"users[1].AuthorityList[1]=Replay_01\nusers[2].Name=tech\nusers[2].Group=user\n"
+            b"users[2].AuthList[0]=Monitor_01\nusers[2].AuthList[1]=AuthUserMag\n")  # fmt: skip
+    tree = accounts.fetch(context(ask=lambda *args: body))
+    assert {name: accounts.get_role(tree, name) for name in tree} == {
+        "admin": "administrator", "view": "viewer", "tech": "operator"}  # fmt: skip
+    assert "AuthUserMag" in accounts.limits(None, tree, "tech", "viewer")
+    assert accounts.limits(None, tree, "tech", "operator") is None, "it is so already"
+    assert accounts.limits(None, tree, "tech", "administrator") is None
+    assert accounts.limits(None, tree, "view", "operator"), "nobody knows which rights that would be"
+    with pytest.raises(BadAnswer):
+        accounts.fetch(context(ask=lambda *args: b"noise"))
+
+
 def test_an_empty_password_is_never_sent() -> None:
     ctx = context(send=lambda *args: pytest.fail("sent"), secret=lambda name: "",
                   transport=SimpleNamespace(target=SimpleNamespace(scheme="https")))  # fmt: skip
