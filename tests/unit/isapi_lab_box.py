@@ -3,17 +3,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tests of the simulated ISAPI devices share: requests by a client that is not ours."""
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 
+from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
+
 CAMERA = ("admin", "Camera-12345")
 RECORDER = ("admin", "Recorder-12345")
 OLD = "isapi-camera-old"
+BASIC = HTTPBasicAuth
+
+
+@contextlib.contextmanager
+def one(
+    model: str = "isapi-camera", *faults: str, state: str = "", **overrides: Any
+) -> Iterator[tuple[RunningLab, Any]]:
+    """A lab of one device, and the device."""
+    entry = {"name": "dev", "model": model, "overrides": overrides} | ({"state": state} if state else {})
+    with running_lab([entry]) as lab:
+        for fault in faults:
+            lab.fault("dev", fault)
+        yield lab, lab.device("dev")
+
+
+def row(device: Any, protocol: str) -> tuple[str, str]:
+    """How the row of a protocol begins when it is on, and when it is off."""
+    mark = f"<protocol>{protocol}</protocol>"
+    return f"<enabled>true</enabled>\n{mark}", f"<enabled>false</enabled>\n{mark}"
 
 
 def ask(
@@ -66,6 +91,3 @@ def user(name: str, password: str, level: str = "Viewer", number: str = "0", mor
         f"<User><id>{number}</id><userName>{name}</userName><password>{password}</password>"
         f"<userLevel>{level}</userLevel>{more}</User>"
     )
-
-
-BASIC = HTTPBasicAuth

@@ -1,25 +1,21 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Simulated ISAPI devices over real sockets: documents, what a write must be, sockets, filter, faults, recorder."""
+"""Simulated ISAPI devices over real sockets: documents, what a write must be, faults, recorder."""
 
 # Pytest ends its generators, so what they hold is closed.
 # pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
-import contextlib
 import datetime
-from collections.abc import Iterator
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import requests
-from isapi_lab_box import CAMERA, OLD, RECORDER, ask, change, get, put, said, user, word
+from isapi_lab_box import CAMERA, OLD, RECORDER, ask, change, get, one, put, row, said, user, word
 
 from ansible_collections.nwcs.hardening.lab.control import inventory
 from ansible_collections.nwcs.hardening.lab.site import model_names
-from ansible_collections.nwcs.hardening.lab.testing import RunningLab, is_open, running_lab
+from ansible_collections.nwcs.hardening.lab.testing import is_open, running_lab
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 MODELS = [name for name in model_names() if name.startswith("isapi-")]
@@ -27,20 +23,6 @@ ACTIVE = [name for name in MODELS if name != "isapi-factory"]
 TIME = "System/time"
 ACCESS = "Security/adminAccesses"
 FILTER = "System/Network/ipFilter"
-
-
-@contextlib.contextmanager
-def one(model: str = "isapi-camera", *faults: str, **overrides: Any) -> Iterator[tuple[RunningLab, Any]]:
-    with running_lab([{"name": "dev", "model": model, "overrides": overrides}]) as lab:
-        for fault in faults:
-            lab.fault("dev", fault)
-        yield lab, lab.device("dev")
-
-
-def row(device: Any, protocol: str) -> tuple[str, str]:
-    """How the row of a protocol begins when it is on, and when it is off."""
-    mark = f"<protocol>{protocol}</protocol>"
-    return f"<enabled>true</enabled>\n{mark}", f"<enabled>false</enabled>\n{mark}"
 
 
 # -- documents ---------------------------------------------------------------------------------------------------------
@@ -174,103 +156,6 @@ def test_time_is_the_devices_own_and_can_be_set() -> None:
         assert put(device, f"{TIME}/timeZone", "CST-9:00:00", login=RECORDER) == (200, "ok")
         assert device.value(TIME, "timeZone") == "CST-9:00:00"
         assert len(word(get(device, TIME, RECORDER), "localTime")) == 19, "a recorder tells no offset"
-
-
-# -- sockets and filter ------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("protocol", "port"), [("HTTP", "http"), ("RTSP", "rtsp"), ("DEV_MANAGE", "sdk"), ("SDK_OVER_TLS", "sdk_tls"),
-                           ("WebSocket", "websocket"), ("WebSocketS", "websockets"), ("SRTP", "srtp")],
-)  # fmt: skip
-def test_protocols_that_are_switched_off_close_their_socket(protocol: str, port: str) -> None:
-    with one() as (lab, device):
-        assert is_open(device.address, device.ports[port])
-        on, off = row(device, protocol)
-        assert change(device, ACCESS, on, off, scheme="https") == (200, "ok")
-        lab.settle()
-        assert not is_open(device.address, device.ports[port])
-        assert device.protocol(protocol)["enabled"] == "false"
-
-
-def test_ssh_and_telnet_are_documents_of_their_own() -> None:
-    with one() as (lab, device):
-        assert not is_open(device.address, device.ports["ssh"])
-        assert change(device, "System/Network/ssh", "false", "true") == (200, "ok")
-        lab.settle()
-        assert is_open(device.address, device.ports["ssh"])
-    with one(OLD) as (lab, device):
-        assert is_open(device.address, device.ports["telnet"])
-        assert change(device, "System/Network/telnetd", "true", "false") == (200, "ok")
-        lab.settle()
-        assert not is_open(device.address, device.ports["telnet"])
-
-
-def test_a_port_moves_and_https_takes_over() -> None:
-    with one() as (_lab, device):
-        assert change(device, ACCESS, "<redirectToHttps>false", "<redirectToHttps>true") == (200, "ok")
-        answer = ask(device, "GET", TIME, login=None)
-        assert answer.status_code == 301
-        assert answer.headers["location"] == f"https://{device.address}:{device.ports['https']}/ISAPI/{TIME}"
-        assert ask(device, "GET", TIME, scheme="https").status_code == 200
-        old = f"<portNo>{device.ports['https']}</portNo>"
-        before = ask(device, "GET", ACCESS, scheme="https").text
-        assert put(device, ACCESS, before.replace(old, "<portNo>28443</portNo>"), scheme="https") == (200, "ok")
-        assert device.protocol("HTTPS")["portNo"] == "28443"
-        assert ask(device, "GET", TIME, scheme="https").status_code == 200
-
-
-def test_without_the_word_enabled_a_row_cannot_be_switched() -> None:
-    with one("isapi-nvr") as (_lab, device):
-        mark = "<protocol>DEV_MANAGE</protocol>"
-        assert change(device, ACCESS, mark, f"<enabled>false</enabled>\n{mark}", login=RECORDER) == (
-            400,
-            "badXmlContent",
-        )
-        assert is_open(device.address, device.ports["sdk"])
-
-
-def filtered(kind: str, *addresses: str) -> str:
-    rows = "".join(
-        f"<IPFilterAddress><id>{number}</id><permissionType>{kind}</permissionType><addressFilterType>mask"
-        f"</addressFilterType><AddressMask><ipAddress>{address}</ipAddress></AddressMask></IPFilterAddress>"
-        for number, address in enumerate(addresses, 1)
-    )
-    return (
-        '<IPFilter version="2.0" xmlns="http://www.hikvision.com/ver20/XMLSchema"><enabled>true</enabled>'
-        f"<permissionType>{kind}</permissionType><IPFilterAddressList>{rows}</IPFilterAddressList></IPFilter>"
-    )
-
-
-def test_the_filter_lets_in_whom_it_names_and_nobody_else() -> None:
-    with one() as (lab, device):
-        assert put(device, FILTER, filtered("allow", "127.0.0.1", "192.0.2.10")) == (200, "ok")
-        assert device.admits("127.0.0.1") and device.admits("192.0.2.10") and not device.admits("192.0.2.11")
-        assert ask(device, "GET", TIME).status_code == 200
-        assert put(device, FILTER, filtered("deny", "192.0.2.10")) == (200, "ok")
-        assert device.admits("127.0.0.1") and not device.admits("192.0.2.10")
-        lab.fault("dev", "H41")
-        assert put(device, FILTER, filtered("allow", "127.0.0.1")) == (200, "ok")
-        lab.settle()
-        with pytest.raises(requests.ConnectionError):
-            ask(device, "GET", TIME)
-        lab.attack("dev", "open-filter")
-        assert ask(device, "GET", TIME).status_code == 200
-
-
-def test_the_filter_is_written_in_the_devices_own_form_only() -> None:
-    plain = (
-        '<IPFilter version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema"><enabled>true</enabled>'
-        "<permissionType>allow</permissionType><IPFilterAddressList><IPFilterAddress><id>1</id><ipAddress>127.0.0.1"
-        "</ipAddress></IPFilterAddress></IPFilterAddressList></IPFilter>"
-    )
-    with one(OLD) as (_lab, device):
-        assert put(device, FILTER, filtered("allow", "127.0.0.1")) == (400, "badXmlContent")
-        assert put(device, FILTER, plain) == (200, "ok")
-        assert device.admits("127.0.0.1") and not device.admits("192.0.2.11")
-        assert said(ask(device, "GET", f"{FILTER}/capabilities")) == (404, "notSupport")
-    with one() as (_lab, device):
-        assert put(device, FILTER, plain.replace("www.isapi.org", "www.hikvision.com")) == (400, "badXmlContent")
-        assert put(device, FILTER, filtered("allow", "not-an-address")) == (400, "badXmlContent")
-        assert put(device, FILTER, filtered("allow", *[f"192.0.2.{n}" for n in range(1, 66)])) == (400, "badParameters")
 
 
 # -- restarts and faults -----------------------------------------------------------------------------------------------

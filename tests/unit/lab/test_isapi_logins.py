@@ -8,32 +8,23 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from isapi_lab_box import BASIC, CAMERA, OLD, RECORDER, ask, change, get, put, said, user, word
+from isapi_lab_box import BASIC, CAMERA, OLD, RECORDER, ask, change, get, one, put, said, user, word
 
-from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
+from ansible_collections.nwcs.hardening.lab.testing import RunningLab
 
 TIME = "System/time"
 USERS = "Security/users"
 LOCK = "Security/illegalLoginLock"
 WRONG = ("admin", "Planted-Wrong-1")
 PASSWORD = "N3w-Passw0rd"
-
-
-@contextlib.contextmanager
-def one(model: str = "isapi-camera", state: str = "", **overrides: Any) -> Iterator[tuple[RunningLab, Any]]:
-    entry = {"name": "dev", "model": model, "overrides": overrides} | ({"state": state} if state else {})
-    with running_lab([entry]) as lab:
-        yield lab, lab.device("dev")
 
 
 class Client:
