@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils import decode
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_param as param
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.vapix_http import RELEASED_REST
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Unsupported
 
 DISCOVERY = "/axis-cgi/apidiscovery.cgi"
@@ -23,6 +24,8 @@ NTP = "/axis-cgi/ntp.cgi"
 TIME = "/axis-cgi/time.cgi"
 SYSLOG = "/axis-cgi/remotesyslog.cgi"
 NETWORK = "/axis-cgi/network_settings.cgi"
+SSH = "/axis-cgi/ssh.cgi"
+SNMP = "/snmp/v1"
 DISKS = "/axis-cgi/disks/list.cgi"
 PASSPHRASE = "/user-management/v2/settings/passphraseComplexity"
 POLICIES = ("none", "length", "complex")
@@ -31,7 +34,9 @@ MOST_TIME_SERVERS = 5
 
 
 def _need(ctx: Any, api: str) -> str:
-    """The version that the device lists, to be sent along. Unsupported where it lists none."""
+    """The version that the device lists, to be sent along. Unsupported where it lists none; without a list, try."""
+    if ctx.apis is None:
+        return "1.0"
     if not ctx.has(api):
         raise Unsupported(f"{ctx.name}: the device does not list the API {api}.")
     return str(ctx.apis[api])
@@ -178,6 +183,50 @@ def store_wired(ctx: Any, old: Tree, new: Tree) -> Stored | None:
     if new["enabled"] != old["enabled"]:
         sent = {"deviceName": new["device"], "enabled": new["enabled"]}
         ctx.json(NETWORK, "setWired8021XConfiguration", sent, write=True, version=_need(ctx, "network-settings"))
+    return None
+
+
+# -- SSH and SNMP where no parameter tells them ------------------------------------------------------------------------
+def fetch_ssh(ctx: Any) -> Tree:
+    """The answer of getSshInfo is not written down anywhere that was read: only a plain `enabled` is believed."""
+    if "Network.SSH.Enabled" in ctx.params:
+        raise Unsupported(f"{ctx.name}: SSH is told by {param.PARAM}.")
+    data = ctx.json(SSH, "getSshInfo", version=_need(ctx, "ssh"))
+    if not isinstance(data.get("enabled"), bool):
+        raise BadAnswer(f"{ctx.name}: {SSH}: the answer does not tell whether SSH is on.")
+    return {"enabled": data["enabled"]}
+
+
+def store_ssh(ctx: Any, old: Tree, new: Tree) -> Stored | None:
+    if new["enabled"] != old["enabled"]:
+        sent = {"enabled": new["enabled"]}
+        ctx.json(SSH, "setSshConfiguration", sent, write=True, version=_need(ctx, "ssh"))
+    return None
+
+
+def fetch_snmp(ctx: Any) -> Tree:
+    """{enabled, V1, V2, V3} of the REST API, which goes on where the parameters end."""
+    if "SNMP.Enabled" in ctx.params:
+        raise Unsupported(f"{ctx.name}: SNMP is told by {param.PARAM}.")
+    if ctx.version < RELEASED_REST:
+        raise Unsupported(f"{ctx.name}: the device lists no SNMP.")
+    data = _dict(ctx, ctx.rest("GET", SNMP), SNMP)
+    parts = {version: _dict(ctx, data.get(f"snmp{version}"), SNMP).get("enabled") for version in ("V1", "V2", "V3")}
+    tree = {"enabled": data.get("enabled"), **parts}
+    if not all(isinstance(value, bool) for value in tree.values()):
+        raise BadAnswer(f"{ctx.name}: {SNMP}: the answer has another shape.")
+    return tree
+
+
+def store_snmp(ctx: Any, old: Tree, new: Tree) -> Stored | None:
+    """The whole agent goes first and comes last, so that no version is on that nobody asked for."""
+    changed = [version for version in ("V1", "V2", "V3") if new[version] != old[version]]
+    if old["enabled"] and not new["enabled"]:
+        ctx.rest("PATCH", SNMP, {"enabled": False})
+    for version in changed:
+        ctx.rest("PATCH", f"{SNMP}/snmp{version}/enabled", new[version])
+    if new["enabled"] and not old["enabled"]:
+        ctx.rest("PATCH", SNMP, {"enabled": True})
     return None
 
 

@@ -30,6 +30,7 @@ GROUPS = (
     "Image.I0.Text", "SOCKS", "Log.Access",
 )  # fmt: skip
 MASK = "***"
+MISSING = "the device does not have this parameter"
 _SECRET = re.compile(r"passw(or)?d$|passwd$|community$|proxylogin$|\.password$", re.I)
 _LINE = re.compile(r"(?:root\.)?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)=(.*)")
 
@@ -128,6 +129,20 @@ def number(tree: Tree, name: str) -> int | None:
     return int(word) if re.fullmatch(r"\d{1,9}", word) else None
 
 
+def present(*names: str) -> Callable[..., str | None]:
+    """limits: all these parameters must be there."""
+    return lambda ctx, tree, item, value: None if all(name in tree for name in names) else MISSING
+
+
+def has(name: str) -> Callable[..., bool]:
+    """when: the device lists this parameter."""
+    return lambda ctx, tree: name in tree
+
+
+def unknown(name: str, value: str) -> Reading:
+    return Reading(UNVERIFIABLE, None, f"the device holds {value[:40]!r} for {name}, which is not known", "param")
+
+
 # -- rows --------------------------------------------------------------------------------------------------------------
 BOUND: set[str] = set()  # names that bindings model; filled by the tables
 
@@ -157,7 +172,7 @@ def flag_row(key: str, name: str, source: str, inverted: bool = False, **more: A
         put_flag(tree, name, value is not inverted)
 
     def limits(ctx: Any, tree: Tree, item: str, value: bool) -> str | None:
-        return None if name in tree else "the device does not have this parameter"
+        return None if name in tree else MISSING
 
     return row(key, name, get, put, source, limits=limits, **more)
 
@@ -168,7 +183,7 @@ def text_row(key: str, name: str, source: str, longest: int = 0, **more: Any) ->
 
     def limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
         if name not in tree:
-            return "the device does not have this parameter"
+            return MISSING
         return f"the device takes at most {longest} characters" if longest and len(value) > longest else None
 
     def put(tree: Tree, value: str) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_apis as apis
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_firewall as firewall
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_network as net
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_param as param
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_settings as s
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.vapix_param import flag_row, row, text_row
@@ -39,6 +40,8 @@ DOCUMENTS: tuple[Document, ...] = (
     Document("syslog", apis.fetch_syslog, apis.store_syslog, affects=("param",),
              rest=lambda tree: [[row["Severity"], row["SyslogFormat"]] for row in tree["servers"]]),
     Document("wired", apis.fetch_wired, apis.store_wired),
+    Document("ssh", apis.fetch_ssh, apis.store_ssh),
+    Document("snmp", apis.fetch_snmp, apis.store_snmp),
     Document("disks", apis.fetch_disks, rest=lambda tree: {name: disk["encrypted"] for name, disk in tree.items()}),
     Document("firewall", firewall.fetch, firewall.store, transaction="firewall",
              rest=lambda tree: [rule for rule in tree["rules"] if rule.get("ruleType") == "LIMIT"]),
@@ -95,9 +98,9 @@ BINDINGS: tuple[Binding, ...] = (
     row("accounts.anonymous_view", s.ANONYMOUS, s.get_anonymous, s.put_anonymous, "10", limits=s.anonymous_limits,
         moves=(("video", "authentication"),)),
     row("video.authentication", s.RTSP_LOGIN, s.get_video_login, s.put_video_login, "10",
-        limits=s.present("Network.RTSP.ProtViewer"), moves=(("accounts", "anonymous_view"),)),
+        limits=param.present("Network.RTSP.ProtViewer"), moves=(("accounts", "anonymous_view"),)),
     row("auth.http_schemes", s.POLICY, s.schemes, None, "2"),
-    row("auth.basic_login", s.POLICY, s.get_basic, s.put_basic, "2", limits=s.present(s.POLICY)),
+    row("auth.basic_login", s.POLICY, s.get_basic, s.put_basic, "2", limits=param.present(s.POLICY)),
     row("auth.lockout_attempts", s.THROTTLE, lambda tree: ABSENT, None, "7", absent=_THROTTLE),
     row("auth.lockout_minutes", s.THROTTLE, lambda tree: ABSENT, None, "7", absent=_THROTTLE),
     flag_row("auth.throttle", s.THROTTLE, "7", absent=_UNLISTED),
@@ -119,7 +122,9 @@ BINDINGS: tuple[Binding, ...] = (
     flag_row("video.encryption", "Network.RTSPS.Enabled", "10", moves=(("services", "rtsps", "enabled"),)),
     _service("ftp", "Network.FTP.Enabled", "9", _GONE),
     row("services.telnet.enabled", (), lambda tree: ABSENT, None, "9", absent=_TELNET),
-    _service("ssh", "Network.SSH.Enabled", "11"),
+    _service("ssh", "Network.SSH.Enabled", "11", when=param.has("Network.SSH.Enabled")),
+    _other("services.ssh.enabled", "ssh", lambda tree: tree["enabled"], lambda tree, value: tree.update(enabled=value),
+           "11"),
     _service("upnp", "Network.UPnP.Enabled", "9"),
     _service("mdns", "Network.Bonjour.Enabled", "9"),
     _service("ws_discovery", "WebService.DiscoveryMode.Discoverable", "9"),
@@ -129,8 +134,10 @@ BINDINGS: tuple[Binding, ...] = (
     flag_row("services.web_interface.enabled", "System.WebInterfaceDisabled", "9", inverted=True, absent=_UNLISTED),
     _service("socks", "SOCKS.Enabled", "9"),
     *(row(f"services.{name}.enabled", ("SNMP.Enabled", f"SNMP.{version}"), s.snmp_get(version), s.snmp_put(version),
-          "15", limits=s.present(f"SNMP.{version}"), absent=_UNLISTED)
+          "15", limits=param.present(f"SNMP.{version}"), when=param.has("SNMP.Enabled"))
       for name, version in (("snmp_v1", "V1"), ("snmp_v2c", "V2c"), ("snmp_v3", "V3"))),
+    *(_other(f"services.{name}.enabled", "snmp", s.snmp_rest_get(version), s.snmp_rest_put(version), "15")
+      for name, version in (("snmp_v1", "V1"), ("snmp_v2c", "V2"), ("snmp_v3", "V3"))),
     # who may come in
     Binding(("access", "mode"), ("firewall",), firewall.get_mode, firewall.put_mode, limits=firewall.limits,
             source="fact sheet 12"),
@@ -141,44 +148,46 @@ BINDINGS: tuple[Binding, ...] = (
     row("access.sources", firewall.FILTER, firewall.get_filter_sources, firewall.put_filter_sources, "12",
         when=firewall.has_filter),
     # time
-    _other("time.sync", "ntp", s.get_sync, s.put_sync, "14"),
-    row("time.sync", "Time.SyncSource", s.get_old_sync, s.put_old_sync, "14", when=s.without_ntp,
-        limits=s.present("Time.SyncSource")),
-    _other("time.servers", "ntp", s.get_servers, s.put_servers, "14", limits=s.servers_limits,
+    _other("time.sync", "ntp", net.get_sync, net.put_sync, "14"),
+    row("time.sync", "Time.SyncSource", net.get_old_sync, net.put_old_sync, "14", when=net.without_ntp,
+        limits=param.present("Time.SyncSource")),
+    _other("time.servers", "ntp", net.get_servers, net.put_servers, "14", limits=net.servers_limits,
            moves=(("time", "servers_from_provider"),)),
-    row("time.servers", s.OLD_NTP, s.get_old_servers, s.put_old_servers, "14", when=s.without_ntp,
-        limits=s.old_servers_limits, moves=(("time", "servers_from_provider"),)),
+    row("time.servers", net.OLD_NTP, net.get_old_servers, net.put_old_servers, "14", when=net.without_ntp,
+        limits=net.old_servers_limits, moves=(("time", "servers_from_provider"),)),
     _other("time.servers_from_provider", "ntp", lambda tree: tree["dhcp"],
            lambda tree, value: tree.update(dhcp=value), "14"),
-    flag_row("time.servers_from_provider", "Time.ObtainFromDHCP", "14", when=s.without_ntp),
-    row("time.zone", ("Time.POSIXTimeZone", "Time.DST.Enabled"), s.get_zone, s.put_zone, "14", limits=s.zone_limits),
+    flag_row("time.servers_from_provider", "Time.ObtainFromDHCP", "14", when=net.without_ntp),
+    row("time.zone", ("Time.POSIXTimeZone", "Time.DST.Enabled"), net.get_zone, net.put_zone, "14",
+        limits=net.zone_limits),
     # log
     flag_row("log.auth_events", "System.AccessLog", "16", absent=_UNLISTED),
-    _other("log.remote", "syslog", s.get_log_servers, s.put_log_servers, "16", limits=s.log_limits),
+    _other("log.remote", "syslog", net.get_log_servers, net.put_log_servers, "16", limits=net.log_limits),
     # TLS
     row("tls.https_only", s.HTTPS_ONLY, s.get_https_only, s.put_https_only, "8", limits=s.http_limits,
         moves=(("services", "http", "enabled"), ("services", "https", "enabled"))),
     row("tls.min_version", s.OLD_TLS, s.get_tls, s.put_tls, "8", limits=s.tls_limits, absent=_UNLISTED),
     row("tls.ciphers", "HTTPS.Ciphers", s.get_ciphers, s.put_ciphers, "8", limits=s.cipher_limits),
     # network
-    row("network.addressing", "Network.BootProto", s.addressing, None, "22"),
-    row("network.address", ("Network.eth0.IPAddress", "Network.eth0.SubnetMask"), s.address, None, "22"),
-    row("network.gateway", "Network.Routing.DefaultRouter", s.gateway, None, "22"),
-    row("network.dns_servers", s.DNS, s.get_dns, s.put_dns, "22", limits=s.dns_limits,
+    row("network.addressing", "Network.BootProto", net.addressing, None, "22"),
+    row("network.address", ("Network.eth0.IPAddress", "Network.eth0.SubnetMask"), net.address, None, "22"),
+    row("network.gateway", "Network.Routing.DefaultRouter", net.gateway, None, "22"),
+    row("network.dns_servers", net.DNS, net.get_dns, net.put_dns, "22", limits=net.dns_limits,
         moves=(("network", "dns_from_provider"),)),
     flag_row("network.dns_from_provider", "Network.Resolver.ObtainFromDHCP", "22"),
-    flag_row("dot1x.enabled", "Network.Interface.I0.dot1x.Enabled", "13", when=s.has_dot1x),
+    flag_row("dot1x.enabled", "Network.Interface.I0.dot1x.Enabled", "13",
+             when=param.has("Network.Interface.I0.dot1x.Enabled")),
     _other("dot1x.enabled", "wired", lambda tree: tree["enabled"], lambda tree, value: tree.update(enabled=value),
            "13"),
     # what reaches out, or lets in
-    row("ddns.enabled", s.DDNS, s.get_ddns, s.put_ddns, "18", limits=s.ddns_limits, absent=_UNLISTED),
+    row("ddns.enabled", net.DDNS, net.get_ddns, net.put_ddns, "18", limits=net.ddns_limits, absent=_UNLISTED),
     text_row("ddns.hostname", "Network.DNSUpdate.DNSName", "18"),
-    row("ddns.provider", s.DDNS, s.ddns_provider, None, "18"),
-    row("cloud.enabled", "RemoteService.Enabled", s.get_cloud, s.put_cloud, "18",
-        limits=s.present("RemoteService.Enabled"), absent=_UNLISTED),
+    row("ddns.provider", net.DDNS, net.ddns_provider, None, "18"),
+    row("cloud.enabled", "RemoteService.Enabled", net.get_cloud, net.put_cloud, "18",
+        limits=param.present("RemoteService.Enabled"), absent=_UNLISTED),
     flag_row("nat.upnp", "Network.UPnP.NATTraversal.Enabled", "18", absent=_GONE),
     # recording and events
     flag_row("storage.edge_recording", "Storage.S0.Enabled", "19", absent=_UNLISTED),
-    _other("storage.state", "disks", s.storage_state, source="19"),
+    _other("storage.state", "disks", net.storage_state, source="19"),
     flag_row("events.tamper", "Tampering.T0.DarkDetectionEnabled", "20", absent=_UNLISTED),
 )  # fmt: skip

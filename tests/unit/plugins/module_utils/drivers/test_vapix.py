@@ -73,6 +73,7 @@ class FakeTransport:
 
 def context(answers: dict[str, Any], version: str = "12.11.77", **secrets: str) -> VapixContext:
     ctx = VapixContext(FakeTransport(answers), OWN, {f"accounts.{k}": v for k, v in secrets.items()})
+    ctx.apis = {}
     ctx.version, ctx.json_age = version_of(version), True
     ctx.use(OWN)
     return ctx
@@ -443,6 +444,15 @@ def test_time_servers_by_json_and_only_what_changed_goes_back() -> None:
     assert sent["params"] == {"serversSource": "static", "staticServers": ["a", "b"]}
 
 
+def test_without_a_list_of_apis_the_parameter_does_not_speak_for_the_time_servers() -> None:
+    """The list was refused or broken: what ntp.cgi holds may be more than the one server that the parameter shows."""
+    ctx = context({apis.NTP: NTP})
+    row = next(b for b in VapixDriver.bindings if b.key == ("time", "servers") and b.documents == ("param",))
+    assert row.when(ctx, {}) is True
+    ctx.apis = None
+    assert row.when(ctx, {}) is False and apis.fetch_ntp(ctx)["dhcp"] is True
+
+
 def test_the_clock_is_the_date_header_or_time_cgi() -> None:
     ctx = context({apis.TIME: {"data": {"dateTime": "2026-01-02T03:04:05Z"}}})
     with pytest.raises(Unsupported):
@@ -492,6 +502,39 @@ def test_802_1x_is_asked_by_json_only_where_no_parameter_tells_it() -> None:
     ctx.params = {"Network.Interface.I0.dot1x.Enabled": "no"}
     with pytest.raises(Unsupported):
         apis.fetch_wired(ctx)
+
+
+def test_ssh_is_asked_by_json_only_where_no_parameter_tells_it_and_an_unknown_answer_is_none() -> None:
+    ctx = context({apis.SSH: {"data": {"enabled": True}}})
+    ctx.apis = {"ssh": "1.0"}
+    assert apis.fetch_ssh(ctx) == {"enabled": True}
+    apis.store_ssh(ctx, {"enabled": True}, {"enabled": False})
+    assert ctx.transport.bodies()[-1]["method"] == "setSshConfiguration"
+    ctx.transport.answers[apis.SSH] = {"data": {"sshd": "on"}}
+    with pytest.raises(BadAnswer):
+        apis.fetch_ssh(ctx)
+    ctx.params = {"Network.SSH.Enabled": "no"}
+    with pytest.raises(Unsupported):
+        apis.fetch_ssh(ctx)
+
+
+def test_snmp_by_rest_where_the_parameters_have_gone() -> None:
+    place = "/config/rest" + apis.SNMP
+    parts = {"snmpV1": {"enabled": True}, "snmpV2": {"enabled": False}, "snmpV3": {"enabled": False}}
+    answers: dict[str, Any] = {f"GET {place}": {"status": "success", "data": {"enabled": True, **parts}},
+                               place: {"status": "success"}}  # fmt: skip
+    answers |= {f"{place}/snmpV{number}/enabled": {"status": "success"} for number in (1, 2, 3)}
+    ctx = context(answers)
+    tree = apis.fetch_snmp(ctx)
+    assert tree == {"enabled": True, "V1": True, "V2": False, "V3": False}
+    apis.store_snmp(ctx, tree, {**tree, "enabled": False, "V1": False})
+    assert [(method, path.removeprefix(place)) for method, path, _b in ctx.transport.sent[1:]] == [
+        ("PATCH", ""), ("PATCH", "/snmpV1/enabled")]  # fmt: skip
+    with pytest.raises(Unsupported):
+        apis.fetch_snmp(context(answers, "9.80"))
+    ctx.params = {"SNMP.Enabled": "no"}
+    with pytest.raises(Unsupported):
+        apis.fetch_snmp(ctx)
 
 
 def test_the_password_policy_is_read_without_a_login_and_set_by_rest() -> None:
