@@ -23,7 +23,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-down test lint unit long molecule faults sanity wheel bench changelog clean force
+.PHONY: help demo demo-down test lint unit long molecule faults mutation sanity wheel bench changelog clean force
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -56,6 +56,9 @@ molecule: $(VENV)/.dev
 
 faults: $(VENV)/.dev ## cut every change off at every step boundary (half an hour), writes build/faults.json
 	NWCS_FAULTS=all $(OWN_HOME) pytest -n 0 tests/faults/test_faults.py $(PYTEST_ARGS)
+
+mutation: $(VENV)/.dev ## take every row of every driver's table away, one by one: a test must fail (build/mutation.json)
+	$(OWN_HOME) $(VENV)/bin/python tools/mutation.py $(MUTATION_ARGS)
 
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy in build/
 	@bash tools/sanity.sh $(SANITY_ARGS)

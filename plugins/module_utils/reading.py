@@ -305,6 +305,9 @@ def digests(driver: Driver, trees: Mapping[str, Any]) -> dict[str, dict[str, str
 def snapshot(session: Session, trees: Mapping[str, Any], readings: Mapping[Key, Reading]) -> dict[str, Any]:
     """All that is known of a device as plain data (the shape that sheets and drift work on)."""
     identity = session.ctx.identity
+    spared = sorted(settings.key_text(key) for key, reading in readings.items() if reading.why == NOT_ASKED)
+    told = [f"Not asked for, because each costs requests of its own: {', '.join(spared)}. A design that names one has "
+            "it read."] if spared else []  # fmt: skip
     return {
         "schema": 1,
         "device": session.name,
@@ -316,9 +319,14 @@ def snapshot(session: Session, trees: Mapping[str, Any], readings: Mapping[Key, 
         },
         "way": dict(session.way),
         "factory_new": session.driver.factory_new(session.ctx, trees),
-        "readings": {settings.key_text(key): plain(reading) for key, reading in sorted(readings.items())},
+        # What nobody wanted to know is neither a value nor a failure.
+        "readings": {
+            settings.key_text(key): plain(reading)
+            for key, reading in sorted(readings.items())
+            if reading.why != NOT_ASKED
+        },
         "documents": digests(session.driver, trees),
-        "notes": list(dict.fromkeys(session.ctx.notes)),
+        "notes": list(dict.fromkeys([*session.ctx.notes, *told])),
     }
 
 
