@@ -162,6 +162,13 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def listening(port: int) -> str:
+    """The address that a socket listens on, as the kernel has it (hexadecimal)."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    return next((row[1].partition(":")[0] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A"), "")
+
+
 def status(port: int, path: str, headers: dict[str, str] | None = None) -> int:
     """The status of one GET without a login; 0 when nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from programs import Motion, status, until
+from programs import Motion, listening, status, until
 from real_rig import Rig, outcomes
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.auth import Digest
@@ -36,13 +36,6 @@ def raw(port: int, path: str, login: tuple[str, str] | None = None) -> tuple[int
     answer = transport.request("GET", path)
     transport.close()
     return answer.status, answer.body.decode(errors="replace")
-
-
-def listening(port: int) -> str:
-    """The address that a socket listens on, as the kernel has it (hexadecimal)."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table][1:]
-    return next((row[1].partition(":")[0] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A"), "")
 
 
 def test_open_to_everybody_is_a_finding(motion: Motion, rig: Rig) -> None:
