@@ -115,7 +115,10 @@ def test_a_table_that_is_not_there_is_unsupported_and_never_off() -> None:
 
 def test_the_old_camera_is_read_table_by_table_with_one_login() -> None:
     with rig("dahua-camera-old") as run:
-        readings = run.readings()
+        found = run.read()
+        readings = found["snapshot"]["readings"]
+        assert any("CVE-2021-33044" in note and "2013-07-18" in note for note in found["snapshot"]["notes"])
+        assert readings["auth.basic_login"]["value"] is True
         assert readings["services.telnet.enabled"]["value"] is True
         assert readings["auth.lockout_attempts"]["value"] == 0
         assert readings["services.ssh.enabled"]["state"] == "unsupported"

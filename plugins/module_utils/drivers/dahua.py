@@ -34,6 +34,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_table
     DOCUMENTS,
     QUESTIONS,
     TABLES,
+    is_old,
     version,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
@@ -119,6 +120,9 @@ class DahuaDriver(contract.Driver):
         told = found.get("version")
         if isinstance(told, dict):
             ctx.identity.firmware = str(version(told) or "")
+            if (built := is_old(told)) and not any(built in note for note in ctx.notes):
+                ctx.notes.append(f"The firmware was built on {built}, before the login bypasses CVE-2021-33044 and "
+                                 "CVE-2021-33045 were mended: bring it up to date.")  # fmt: skip
         return found
 
     # -- what can be seen from outside ---------------------------------------------------------------------------------

@@ -188,7 +188,12 @@ def put_sources(tree: Tree, value: list[str]) -> None:
     tree["sources"] = list(value)
 
 
-def sources_limit(_ctx: Any, _tree: Tree, _item: str, value: list[str]) -> str | None:
+def sources_limit(_ctx: Any, tree: Tree, _item: str, value: list[str]) -> str | None:
+    """Whether the lists take networks is not documented, and one that is not understood could shut us out. So they
+    are written only where the device holds one already."""
+    held = [text for key, text in tree["raw"].items() if "List[" in key]
+    if any("/" in source for source in value) and not any("/" in text for text in held):
+        return "its lists are known to take single addresses only; name the addresses instead of a network"
     return None if len(value) <= 256 else "the list has room for 256 addresses"
 
 

@@ -78,14 +78,12 @@ class DahuaContext(Context):
     def _log_in(self, challenge: Answer) -> None:
         if challenge.status != 401 or self.credential is None:
             raise self._refused(challenge)
-        if any(scheme.startswith("digest-") for scheme in self.facts["http_schemes"]):
-            self._use(self.credential)
-            self.transport.auth.challenged(challenge)
-        elif "basic" in self.facts["http_schemes"]:
-            self.transport.auth = auth.Basic(self.credential.username, self.credential.password)
-            self.notes.append("The device offers a Basic login only: the password itself travels.")
-        else:
+        if not self._digest and "basic" not in self.facts["http_schemes"]:
             raise Refused(f"{self.name}: the device offers neither a Digest nor a Basic login.")
+        if not self._digest:
+            self.notes.append("The device offers a Basic login only: the password itself travels.")
+        self._use(self.credential)
+        self.transport.auth.challenged(challenge)
         answer = self.transport.request("GET", INFO)
         if answer.status != 200:
             raise self._refused(answer)
@@ -121,9 +119,15 @@ class DahuaContext(Context):
             "Check nwcs_username and nwcs_password; the toolkit does not try again by itself.",
         )
 
+    @property
+    def _digest(self) -> bool:
+        return any(scheme.startswith("digest-") for scheme in self.facts["http_schemes"])
+
     def _use(self, credential: Credential) -> None:
+        """Digest wherever it is offered; the transport sends Basic over HTTPS only, unless the inventory says so."""
         self.credential = credential
-        self.transport.auth = auth.Digest(credential.username, credential.password)
+        kind = auth.Digest if self._digest else auth.Basic
+        self.transport.auth = kind(credential.username, credential.password)
 
     def own_password_changed(self, name: str, password: str) -> None:
         """Our own password was just set: new requests use it; the old one comes back if it was not taken (H01)."""

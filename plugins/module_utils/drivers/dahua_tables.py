@@ -30,6 +30,7 @@ CGI, DRIVER_NOTES = "dahua-cgi.md, IPA item table", "dahua-cgi.md, Driver notes"
 _ENABLE = r"(\[\d+\]\.)?Enable"
 _CARD = r"[A-Za-z0-9]+\.(IPAddress|SubnetMask|DefaultGateway|DhcpEnable|PhysicalAddress|DnsServers\[\d+\])"
 
+MENDED = "2021-09-01"  # firmware of autumn 2021 and later (fact sheet, RPC2)
 # Table -> the keys that bindings speak for, or that change by themselves; what else it holds is digested.
 TABLES: dict[str, str] = {
     "General": "MachineName|MachineAddress|LockLoginEnable|LockLoginTimes|LoginFailLockTime",
@@ -142,6 +143,12 @@ def version(tree: Tree) -> Any:
     """version=2.880.0000000.18.R,build:2023-11-15 -> both; the build date counts for known weaknesses."""
     number, _comma, build = tree.get("version", "").partition(",")
     return f"{number.strip()} {build.strip()}".strip() or ABSENT
+
+
+def is_old(tree: Tree) -> str:
+    """The build date of firmware from before the login bypasses CVE-2021-33044 and -33045 were mended; "" if not so."""
+    match = re.search(r"build:\s*(\d{4}-\d{2}-\d{2})", tree.get("version", ""))
+    return match[1] if match and match[1] < MENDED else ""
 
 
 def _model(tree: Tree) -> Any:
@@ -263,6 +270,7 @@ BINDINGS: tuple[Binding, ...] = (
     _row("firmware.version", "version", version, source="dahua-cgi.md, Read-only identity"),
     _row("facts.mac", "Network", lambda tree: edit.mac(tree) or ABSENT),
     _row("auth.http_schemes", "login", lambda tree: tree["schemes"], source="dahua-cgi.md, Transport"),
+    _row("auth.basic_login", "login", lambda tree: "basic" in tree["schemes"], source="dahua-cgi.md, Transport"),
     _text("identity.name", "General", "MachineName"),
     _text("identity.location", "General", "MachineAddress"),
     _text("identity.hostname", "Network", "Hostname"),

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.nwcs.hardening.plugins.module_utils import auth
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer, Credential
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_rpc as rpc
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_session as session
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver, judge_anonymous
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import version
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import is_old, version
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
     Busy,
@@ -100,6 +101,12 @@ def test_the_build_date_is_part_of_the_version() -> None:
     assert version({"version": "2.880"}) == "2.880"
 
 
+def test_firmware_with_a_known_login_bypass_is_told_by_its_build_date() -> None:
+    assert is_old({"version": "2.210.0000.6.R,build:2013-07-18"}) == "2013-07-18"
+    assert is_old({"version": "4.001.0000000.17.R,build:2021-12-30 21:09:34"}) == ""
+    assert is_old({"version": "2.880"}) == ""
+
+
 # -- RPC2 --------------------------------------------------------------------------------------------------------------
 def test_the_answer_to_a_challenge_is_two_hashes_deep() -> None:
     inner = hashlib.md5(b"admin:Login to 1:secret", usedforsecurity=False).hexdigest().upper()
@@ -157,6 +164,34 @@ def test_how_rpc2_refuses(replies: list, kind: type, locked: bool | None, words:
         rpc.Rpc(device).login(Credential("admin", "top-secret"))
     assert words in str(caught.value) and "top-secret" not in str(caught.value)
     assert locked is None or caught.value.locked is locked
+
+
+# -- the login of the CGI ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("offered", "kind"),
+    [('Digest realm="x", nonce="n", qop="auth"\nBasic realm="x"', auth.Digest), ('Basic realm="x"', auth.Basic)],
+)
+def test_digest_wherever_it_is_offered(offered: str, kind: type) -> None:
+    device = Device(answer(200, b"serialNumber=1\ndeviceType=IPC\n"))
+    device.dahua_challenge = Answer(401, {"www-authenticate": offered}, b"")
+    ctx = session.DahuaContext(device, Credential("admin", "x"))
+    ctx.open()
+    assert type(device.auth) is kind and ctx.information["serialNumber"] == "1"
+    assert any("Basic" in note for note in ctx.notes) is (kind is auth.Basic)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "locked"),
+    [(401, b"Error\r\nUser Locked! Please try again", True), (403, b"User Locked!", True), (403, b"", False),
+     (401, b"Error\r\nInvalid Authority!", False)],
+)  # fmt: skip
+def test_a_refused_login_is_tried_once_and_says_whether_it_is_locked(status: int, body: bytes, locked: bool) -> None:
+    device = Device(answer(status, body), answer(404))
+    device.dahua_challenge = Answer(401, {"www-authenticate": 'Digest realm="x", nonce="n"'}, b"")
+    with pytest.raises(LoginRefused) as caught:
+        session.DahuaContext(device, Credential("admin", "top-secret")).open()
+    assert caught.value.locked is locked and "top-secret" not in str(caught.value)
+    assert [path for path, _body in device.sent] == [session.INFO, rpc.LOGIN_PATH], "one attempt, then a question"
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------

@@ -120,6 +120,7 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "firmware.version": ("2.880.0.R build:2023-11-15", None, {}),
     "facts.mac": ("02:00:5e:00:53:01", None, {}),
     "auth.http_schemes": (["digest-md5"], None, {}),
+    "auth.basic_login": (False, None, {}),
     "identity.name": ("IPC", "gate", {"General.MachineName": "gate"}),
     "identity.location": ("Gate 3", "", {"General.MachineAddress": ""}),
     "identity.hostname": ("ipc-1", "cam", {"Network.Hostname": "cam"}),
@@ -235,6 +236,7 @@ def test_the_zone_is_read_where_summer_time_cannot_be() -> None:
         ("network.dns_servers", ["9.9.9.9", "8.8.8.8", "1.1.1.1"]), ("network.dns_servers", ["2001:db8::1"]),
         ('accounts."ops".role', "operator"), ('accounts."admin".role', "viewer"), ('accounts."admin".role', None),
         ('accounts."a&b".role', "viewer"), ("access.sources", [f"10.0.{n}.1" for n in range(257)]),
+        ("access.sources", ["192.0.2.0/24"]),
     ],
 )  # fmt: skip
 def test_what_the_device_cannot_hold_is_refused_before_it_is_sent(key: str, value: Any) -> None:
@@ -242,6 +244,12 @@ def test_what_the_device_cannot_hold_is_refused_before_it_is_sent(key: str, valu
     held = trees()
     found = [held[name] for name in binding.documents]
     assert binding.limits is not None and binding.limits(None, *found, *(item or [""]), value)
+
+
+def test_a_network_is_written_where_the_device_holds_one() -> None:
+    binding, _item = binding_of("access.sources", write=True)
+    held = edit.filter_tree({"Enable": "false", "Type": "TrustList", "TrustList[0]": "198.51.100.0/24"})
+    assert binding.limits(None, held, "", ["192.0.2.0/24"]) is None
 
 
 def test_names_of_several_channels_are_not_overwritten_with_one() -> None:
