@@ -74,8 +74,10 @@ def _service_opened(device: VapixDevice) -> str:
         for role in device.policies():
             device.tree.put(f"System.BoaGroupPolicy.{role}", "both")
         return "HTTP was switched on again."
-    device.tree.put("Network.UPnP.Enabled", "yes")
-    return "UPnP was switched on."
+    if not device.tree.is_on("Network.UPnP.Enabled"):
+        device.tree.put("Network.UPnP.Enabled", "yes")
+        return "UPnP was switched on."
+    return _port(device)
 
 
 def _port(device: VapixDevice) -> str:
@@ -107,7 +109,7 @@ def _weaken_account(device: VapixDevice) -> str:
         users[low[-1]].role = "admin"
         return f"The account {low[-1]!r} was made an administrator."
     name = next(iter(users))
-    users[name].password = "pass"
+    users[name].password = "1234" if users[name].password == "pass" else "pass"
     return f"The account {name!r} got a known password."
 
 
