@@ -16,15 +16,23 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined im
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi import IsapiDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.manual import ManualDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.motion import MotionDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.motioneye import MotionEyeDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif import OnvifDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt import OpenWrtDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi import SunapiDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.vapix import VapixDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.zoneminder import ZoneMinderDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError
 
 DRIVERS: dict[str, Driver] = {
     driver.family: driver
     for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), DahuaDriver(), SunapiDriver(), VapixDriver())
+}
+
+# Programs that run anywhere are tested as they are (make test-real), not by a simulated device.
+PROGRAMS: dict[str, Driver] = {
+    driver.family: driver for driver in (MotionDriver(), ZoneMinderDriver(), MotionEyeDriver())
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family
@@ -42,7 +50,7 @@ def driver_for(family: str, spec: Mapping[str, Any] | None = None) -> Driver:
 
 
 def _one(family: str, spec: Mapping[str, Any]) -> Driver:
-    known = {**DRIVERS, "manual": _MANUAL}
+    known = {**DRIVERS, **PROGRAMS, "manual": _MANUAL}
     if family not in known:
         raise InputError(f"nwcs_family {family!r} is not known.", f"Known families: {', '.join(sorted(known))}.")
     return known[family].for_device(spec)
