@@ -29,6 +29,7 @@ GROUPS = (
     "SNMP", "Storage", "Tampering", "Time", "API.RemoteSyslog1", "PTZ.BoaProtPTZOperator", "Image.I0.Name",
     "Image.I0.Text", "SOCKS", "Log.Access",
 )  # fmt: skip
+POLICY = "Network.HTTP.AuthenticationPolicy"
 MASK = "***"
 MISSING = "the device does not have this parameter"
 _SECRET = re.compile(r"passw(or)?d$|passwd$|community$|proxylogin$|\.password$", re.I)
@@ -82,13 +83,20 @@ def store(ctx: Any, old: Tree, new: Tree) -> Stored | None:
     changes = {name: value for name, value in new.items() if old.get(name) != value and value != MASK}
     if not changes:
         return None
+    try:
+        return _update_or_each(ctx, changes)
+    finally:
+        if POLICY in changes:
+            ctx.use(ctx.credential)  # the next request asks first how to log in
+
+
+def _update_or_each(ctx: Any, changes: dict[str, str]) -> None:
     if not _update(ctx, changes):
-        return None
+        return
     refused = changes if len(changes) == 1 else {n: v for n, v in changes.items() if _update(ctx, {n: v})}
     if refused:
         names = ", ".join(sorted(refused))
         raise Refused(f"{ctx.name}: {PARAM} update: the device did not take {names}.")
-    return None
 
 
 def _update(ctx: Any, changes: dict[str, str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Reading, Tree
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.vapix_param import (
     MISSING,
+    POLICY,
     flag,
     number,
     put_flag,
@@ -90,7 +91,6 @@ def overlay_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
 # -- logging in --------------------------------------------------------------------------------------------------------
 ANONYMOUS = ("System.BoaProtViewer", "PTZ.BoaProtPTZOperator", "Network.RTSP.ProtViewer")
 RTSP_LOGIN = ("Network.RTSP.ProtViewer", "Network.RTSP.AuthenticateRTSPOverHTTP")
-POLICY = "Network.HTTP.AuthenticationPolicy"
 THROTTLE = "System.PreventDoSAttack.ActivatePasswordThrottling"
 _SCHEMES = {"basic": ["basic"], "digest": ["digest-md5"], "basic_digest": ["digest-md5"],
             "recommended": ["digest-md5", "basic"]}  # fmt: skip
