@@ -21,6 +21,7 @@ from .faults import FAULTS, damage
 from .presence import IsapiPresence
 from .resources import Resources
 from .rules import Validator
+from .sessions import SessionLogin, WebSessions
 from .users import Users, permission
 from .xmldoc import VER20, Element, dump, find, find_all, local, parse, text
 
@@ -29,7 +30,7 @@ SOCKETS = ("Security/adminAccesses", "System/Network/interfaces", "System/Networ
 RIGHTS = "Security/UserPermission/"
 
 
-class IsapiDevice(IsapiPresence, Resources, Device):
+class IsapiDevice(IsapiPresence, Resources, SessionLogin, Device):
     """One device.
 
     `documents` is what the device shows and obeys, path below /ISAPI/ -> XML text; `flash` is what it finds after
@@ -55,6 +56,7 @@ class IsapiDevice(IsapiPresence, Resources, Device):
             model.get("realm", "IP Camera(83813)"), ["MD5"], int(model.get("nonce_uses", 0)),
             model.get("nonce_worn", "stale"), model.get("digest_domain", ""),
         )  # fmt: skip
+        self.web = WebSessions(str(model["session_login"])) if model.get("session_login") else None
         self.lock = IllegalLoginLock(model.get("lockout_per", "address"))
         self.channels: list[dict[str, Any]] = []  # a recorder's
         self.booted = time.monotonic()
@@ -194,6 +196,9 @@ class IsapiDevice(IsapiPresence, Resources, Device):
                 return Response(404, [HTML], error_page(404, "Not Found"))
             if not self.activated:
                 raise Refused("notActivated")
+            page = self.session_pages(request, path, query, entry)
+            if page is not None:
+                return page
             listed = path == "/ISAPI/Security/users" and request.method == "GET" and "H04" in self.faults
             if listed:
                 return self.act(request, path, query, "")
@@ -231,6 +236,10 @@ class IsapiDevice(IsapiPresence, Resources, Device):
     def login(self, request: Request, entry: LogEntry) -> Login:
         """Check what the request carries. A request without a login is no attempt; each wrong one is."""
         header = request.headers.get("authorization", "")
+        user = "" if header else self.session_user(request)
+        if user:
+            entry.user = user
+            return Login(user, "ok")
         self.digest.keeps_old_keys = "H42" in self.faults
         algorithm = self.value("Security/webCertificate", "SecurityAlgorithm/algorithmType", "MD5")
         names = {"MD5": ["MD5"], "SHA256": ["SHA-256"], "MD5/SHA256": ["SHA-256", "MD5"]}

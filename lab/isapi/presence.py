@@ -83,7 +83,11 @@ class IsapiPresence(Activation):
         device: Any = self
         path = request.path.partition("?")[0]
         operation = f"{request.method} {path.removeprefix('/ISAPI/').strip('/')}"
-        free = "authorization" in request.headers or "open" in device.faults or not path.startswith("/ISAPI/")
+        free = (
+            bool({"authorization", "cookie"} & set(request.headers))
+            or "open" in device.faults
+            or not path.startswith("/ISAPI/")
+        )
         return Sight((operation,), device.is_write(request.method, path), free or not device.activated)
 
     def moved_to(self, address: str) -> None:
@@ -151,6 +155,8 @@ class IsapiPresence(Activation):
         device.booted = time.monotonic()
         device.digest.forget()
         device.lock.forget()
+        if device.web is not None:
+            device.web.forget()
         if "H49" in device.faults:
             self.reset("full")
         if "H49-gone" in device.faults:
