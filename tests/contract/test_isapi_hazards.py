@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from driver_cases import FAMILIES, rig, short_pauses  # noqa: F401
 
+from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused, Unsupported
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 
@@ -254,3 +255,48 @@ def test_the_lock_time_of_a_recorder_in_seconds_is_told_in_minutes() -> None:
         line = outcome(run.harden({"auth": {"lockout_minutes": 20}}), "auth.lockout_minutes")
         assert line["outcome"] == "changed", line
         assert run.device.value("Security/illegalLoginLock", "maxIllegalLoginLockTime") == "1200"
+
+
+def test_a_refused_login_under_another_status_counts_as_one() -> None:
+    with rig(ISAPI, "H20-403") as run:
+        with pytest.raises(LoginRefused):
+            run.read(credentials=WRONG)
+        assert run.logins("refused") == 1
+
+
+def test_what_a_stranger_is_given_is_told_and_a_redirection_gives_nothing() -> None:
+    with rig(ISAPI) as run:
+        assert run.readings()["auth.anonymous_api"]["value"] is False
+        run.fault("open")
+        assert run.readings()["auth.anonymous_api"]["value"] is True
+    with rig(ISAPI) as run:
+        run.device.edit("Security/adminAccesses", "redirectToHttps", "true", "2")
+        readings = jobs.read(run.https())["snapshot"]["readings"]
+        assert readings["auth.anonymous_api"]["value"] is False
+
+
+def test_setting_the_zone_of_a_manual_clock_does_not_move_it() -> None:
+    with rig(ISAPI, clock_offset=600) as run:
+        result = run.harden({"time": {"zone": "Europe/Berlin"}})
+        assert outcome(result, "time.zone")["outcome"] == "changed"
+        assert abs(run.device.clock_offset - 600) <= 2
+
+
+def test_what_stands_in_for_a_document_is_asked_only_where_that_is_not_offered() -> None:
+    """An answer that failed says nothing: Ehome is off, but the cloud that could not be read may be on."""
+    with rig(ISAPI) as run:
+        honest = run.device.act
+
+        def act(request: Any, path: str, query: str, user: str) -> Any:
+            response = honest(request, path, query, user)
+            if path.endswith(("EZVIZ", "ssh", "webCertificate")):
+                response.status = 503
+            return response
+
+        run.device.act = act
+        readings = run.readings()
+        for key in ("cloud.enabled", "services.ssh.enabled", "auth.basic_login"):
+            assert readings[key]["state"] == "unreadable", (key, readings[key])
+        assert readings["services.telnet.enabled"]["state"] == "unsupported"
+        asked = {entry.operation for entry in run.log()}
+        assert not asked & {"GET System/Network/Ehome", "GET System/Network/telnetd"}

@@ -124,7 +124,13 @@ class IsapiDriver(Driver):
         known = {document.name: document for document in self.documents}
         trees: dict[str, Tree | Exception] = {}
         silent = False
-        order = sorted(names, key=lambda name: name != "capabilities")  # they say what need not be asked
+        before = [
+            source.instead
+            for name in names
+            if isinstance(source := known[name].fetch, Source) and source.instead and source.instead not in ctx.asked
+        ]
+        order = sorted(dict.fromkeys([*before, *names]), key=lambda name: name != "capabilities")  # what need be asked
+        ctx.asked.update(order)
         for index, name in enumerate(order):
             source = known[name].fetch
             try:
@@ -142,6 +148,8 @@ class IsapiDriver(Driver):
                 trees[name] = BadAnswer(f"{ctx.name}: {name}: the document cannot be read.")
             except (Unsupported, Refused, Busy, BadAnswer) as error:
                 trees[name] = error
+                if isinstance(error, Unsupported):
+                    ctx.missing.add(name)
             silent = False
         return {name: trees[name] for name in names}
 
@@ -153,7 +161,8 @@ class IsapiDriver(Driver):
         on = {word: port for word, port in listed if network.get_enabled(tree, word) is True}
         ways = [(target.scheme, target.port)]  # the one in use counts also behind address translation
         ways += [(scheme, on[scheme]) for scheme in ("https", "http") if scheme in on]
-        found = [Endpoint("manage", *way, f"{ROOT}{accounts.PATH}", "") for way in dict.fromkeys(ways)]
+        path = f"{ROOT}{accounts.PATH}"
+        found = [Endpoint("manage", *way, path, judge=_given) for way in dict.fromkeys(ways)]
         found += [Endpoint("service", "tcp", port, service=word) for word, port in listed]
         found.append(Endpoint("snapshot", target.scheme, target.port, f"{ROOT}Streaming/channels/101/picture"))
         if "rtsp" in on:
@@ -206,6 +215,8 @@ class IsapiDriver(Driver):
                 continue
             path = f"{_INPUTS}/{xml.child(listed, node, 'id')}"
             tree = ctx.fetch(path, path)
+            if not xml.has(tree, f"{place}/userName"):
+                raise Unsupported(f"{ctx.name}: the recorder does not list the login of this camera.")
             xml.put(tree, f"{place}/userName", username)
             secret = xml.element(tree, "password", xml.escape(password))
             if there := xml.find(tree, f"{place}/password"):
@@ -218,3 +229,12 @@ class IsapiDriver(Driver):
                 raise Refused(f"{ctx.name}: the recorder took the login of the camera and does not hold it.")
             told = True
         return told
+
+
+def _given(answer: Answer) -> bool | None:
+    """Was the list of accounts given to a stranger? A redirection gives nothing; where it leads is looked at, too."""
+    if answer.status in (401, 403) or 300 <= answer.status < 400:
+        return False
+    if answer.status != 200:
+        return None
+    return True if b"<User" in answer.body else None

@@ -36,6 +36,11 @@ def put_filter_mode(tree: Tree, value: str) -> None:
             xml.put(tree, path, value)
 
 
+def mode_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
+    there = xml.has(tree, "enabled") and (value == "off" or xml.has(tree, "permissionType"))
+    return None if there else "the device does not list this switch"
+
+
 def filter_sources(tree: Tree) -> list[str]:
     found = []
     for node in xml.find(tree, f"{_LIST}/IPFilterAddress"):

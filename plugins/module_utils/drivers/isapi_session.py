@@ -27,6 +27,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answe
     number,
     refused_login,
     status_of,
+    user_check,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
@@ -43,6 +44,11 @@ CAPABILITIES = "System/capabilities"
 FIRST_ACCOUNT = "admin"  # the account that activation gives its password
 _XML = {"Content-Type": "application/xml; charset=UTF-8"}
 _RECORDER = re.compile(r"NVR|DVR|CVR|^DS-[789]\d|^iDS-[79]", re.I)
+
+
+def _refused(answer: Answer) -> bool:
+    """A login that was not accepted; userCheck says so under another status, too."""
+    return answer.status == 401 or (answer.status == 403 and bool(user_check(answer)))
 
 
 class Digest(auth.Digest):
@@ -67,7 +73,8 @@ class IsapiContext(Context):
         self.previous: Credential | None = None  # before a change of our own password
         self.information: dict[str, str] | None = None  # the answer that proved the login, good for one reading
         self.flags: dict[str, list[tuple[str, dict[str, str]]]] | None = None  # capabilities by name
-        self.offered: set[str] = set()  # documents that were read
+        self.asked: set[str] = set()  # documents
+        self.missing: set[str] = set()  # those of them that the device said it does not offer
         self.kept: dict[str, str] = {}  # secrets cut out of documents, by the mark that stands for them
         self.told_time: tuple[str, str, datetime.datetime] | None = None  # local time, zone, the controller's clock
         self.lock: dict[str, str] = {}
@@ -81,13 +88,13 @@ class IsapiContext(Context):
     def request(self, method: str, path: str, body: bytes = b"", login: bool = True) -> Answer:
         """`path` is below /ISAPI/. A refused login raises LoginRefused; every other answer is returned."""
         answer = self._request(method, path, body, login)
-        if answer.status == 401 and login and self.previous is not None:
+        if login and _refused(answer) and self.previous is not None:
             # It said that it took our new password and still wants the old one (H01): once, then that is settled.
             previous, self.previous = self.previous, None
             self.use(previous)
             self.notes.append("The device said that it took a new password, and still wants the old one.")
             answer = self._request(method, path, body, login)
-        if answer.status == 401 and login:
+        if login and _refused(answer):
             raise refused_login(self.name, self.credential.username if self.credential else "", answer)
         if answer.status < 400 and login:
             self.previous = None
@@ -105,7 +112,6 @@ class IsapiContext(Context):
             raise why
         tree = self.checked(where, answer)
         self.kept.update(xml.mask(tree, name))
-        self.offered.add(name)
         return tree
 
     def checked(self, where: str, answer: Answer) -> dict[str, str]:
@@ -326,7 +332,7 @@ class Source:
             raise Unsupported(f"{ctx.name}: the device is not activated yet; nothing can be read or set before.")
         if self.only and ctx.recorder is not (self.only == "recorder"):
             raise Unsupported(f"{ctx.name}: {self.path} is asked of {self.only}s only.")
-        if self.instead and self.instead in ctx.offered:
+        if self.instead and self.instead not in ctx.missing:
             raise Unsupported(f"{ctx.name}: {self.path} is asked only of devices without the document {self.instead}.")
         if self.flag and ctx.offers(self.flag) is False:
             raise Unsupported(f"{ctx.name}: the capabilities of the device say {self.flag} false.")

@@ -58,6 +58,8 @@ def put_attempts(tree: Tree, value: int) -> None:
 
 
 def attempts_limits(ctx: IsapiContext, tree: Tree, item: str, value: int) -> str | None:
+    if not xml.has(tree, "enabled"):
+        return "the device does not list this switch"
     if value == 0:
         return None
     if not xml.has(tree, ATTEMPTS):

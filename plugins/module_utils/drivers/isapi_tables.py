@@ -37,6 +37,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_sessi
     Source,
     plain_text,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer
 
 Tree = dict[str, str]
 
@@ -58,8 +59,16 @@ def _fetch_login(ctx: IsapiContext, name: str) -> Any:
 
 def _keep_capabilities(ctx: IsapiContext, tree: Tree) -> Any:
     ctx.learn_capabilities(tree)
-    return {name.lower(): word.lower() for path, word in xml.leaves(tree) if (name := path.rpartition("/")[2])
-            if word.lower() in ("true", "false")}  # fmt: skip
+    names = {path.rpartition("/")[2] for path, word in xml.leaves(tree) if word.lower() in ("true", "false")}
+    return {name.lower(): str(ctx.offers(name)).lower() for name in names}
+
+
+def _stored(store: Any, ctx: IsapiContext, old: Any, new: Any) -> Stored:
+    """A document that came in another shape on the way to its write is an answer that makes no sense."""
+    try:
+        return store(ctx, old, new)
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        raise BadAnswer(f"{ctx.name}: the document has another shape ({type(error).__name__}).") from None
 
 
 def _store_whole(path: str, name: str, ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
@@ -70,6 +79,7 @@ def _document(name: str, path: str, *modelled: str, store: Any = None, writes: b
               **where: Any) -> Document:  # fmt: skip
     """One document at `path`, sent back whole; `modelled` are the ends of paths that bindings read. `where`: Source."""
     put = store or (functools.partial(_store_whole, path, name) if writes else None)
+    put = put and functools.partial(_stored, put)
     return Document(name, Source(path, **where), put, restart="reply" if put else "never",
                     rest=rest or xml.rest_of(*modelled))  # fmt: skip
 
@@ -83,7 +93,8 @@ DOCUMENTS: tuple[Document, ...] = (
                               "firmwareReleasedDate", "manufacturer")),
     Document("login", _fetch_login, rest=None),
     Document("capabilities", Source(CAPABILITIES, keep=_keep_capabilities), rest=lambda tree: sorted(tree.items())),
-    Document("users", accounts.fetch, accounts.store, restart="reply", credible=accounts.credible, rest=accounts.rest),
+    Document("users", accounts.fetch, functools.partial(_stored, accounts.store), restart="reply",
+             credible=accounts.credible, rest=accounts.rest),
     _document("admin_accesses", network.ADMIN_ACCESSES, *_KNOWN_ROWS),
     _document("lock", "Security/illegalLoginLock", "enabled", system.ATTEMPTS, system.DURATION, keep=system.keep_lock),
     _document("web_certificate", "Security/webCertificate", "CertificateType"),
@@ -211,7 +222,8 @@ BINDINGS: tuple[Binding, ...] = (
     _write("auth.lockout_minutes", "lock", (system.minutes, system.put_minutes), "6", absent=_NO_SWITCH,
            limits=system.minutes_limits),
     _write("auth.basic_login", "web_certificate", (_basic, _put_basic), "1", absent=_NO_SWITCH, limits=_basic_limits),
-    _read("auth.basic_login", "login", lambda tree: "basic" in tree["schemes"] or ABSENT, "1", absent=_NOT_TOLD),
+    _read("auth.basic_login", "login", lambda tree: "basic" in tree["schemes"] or ABSENT, "1", absent=_NOT_TOLD,
+          when=lambda ctx, tree: "web_certificate" in ctx.missing),
     Binding(("services", "*", "enabled"), ("admin_accesses",), network.get_enabled, network.put_enabled,
             items=network.protocol_items, domain=network.PROTOCOLS, absent=_NO_PROTOCOL,
             limits=network.limits_enabled, source="ISAPI sheet 7"),
@@ -238,11 +250,13 @@ BINDINGS: tuple[Binding, ...] = (
     _read("ddns.hostname", "ddns", network.ddns_text("deviceDomainName", "domainName", "hostName"), "13"),
     _switch("cloud.enabled", "cloud", "enabled", "13"),
     _switch("cloud.enabled", "ehome", "enabled", "13"),
-    _write("access.mode", "ip_filter", (ip_filter.filter_mode, ip_filter.put_filter_mode), "9"),
+    _write("access.mode", "ip_filter", (ip_filter.filter_mode, ip_filter.put_filter_mode), "9",
+           limits=ip_filter.mode_limits),
     _write("access.sources", "ip_filter", (ip_filter.filter_sources, ip_filter.put_filter_sources), "9",
            limits=ip_filter.filter_limits),
     _write("time.sync", "time", (clock.sync, lambda tree, value: xml.put(
-        tree, "timeMode", "NTP" if value == "ntp" else "manual") if clock.sync(tree) != value else None), "12"),
+        tree, "timeMode", "NTP" if value == "ntp" else "manual") if clock.sync(tree) != value else None), "12",
+           limits=network.has_switch("timeMode")),
     _write("time.zone", "time", (lambda tree: clock.zone_from_device(xml.get(tree, "timeZone")), clock.put_zone),
            "12", limits=clock.zone_limits),
     _write("time.servers", "ntp", (clock.servers, clock.put_servers), "12", limits=clock.servers_limits),

@@ -72,7 +72,7 @@ def zone_to_device(value: str) -> str | None:
 
 
 def zone_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
-    return None if zone_to_device(value) else "the device has no form for this zone"
+    return None if zone_to_device(value) and xml.has(tree, "timeZone") else "the device has no form for this zone"
 
 
 def put_zone(tree: Tree, value: str) -> None:

@@ -88,7 +88,8 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 
 def test_secrets_are_cut_out_and_put_back() -> None:
     tree = doc(f"<S {NS}><v1><readCommunity>pub&amp;lic</readCommunity><key></key></v1>"
-               "<isRiskPassword>true</isRiskPassword><password>one</password><PasswordStatus>ok</PasswordStatus></S>")  # fmt: skip
+               "<isRiskPassword>true</isRiskPassword><password>one</password>"
+               "<PasswordStatus>ok</PasswordStatus></S>")  # fmt: skip
     whole = copy.deepcopy(tree)
     kept = xml.mask(tree, "x")
     assert sorted(kept.values()) == ["one", "pub&amp;lic"] and "one" not in tree["text"]
