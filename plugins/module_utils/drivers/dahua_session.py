@@ -26,6 +26,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahu
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_rpc import Rpc, refusal
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
+    Busy,
     DeviceError,
     LoginRefused,
     NwcsError,
@@ -216,7 +217,9 @@ class DahuaContext(Context):
     def _single(self, name: str) -> Tree | Exception:
         try:
             told = text.tables(self.ask("configManager", "getConfig", [("name", name)]))
-        except (Unsupported, Refused) as error:
+        except (Unsupported, Refused, Busy, BadAnswer) as error:
+            if getattr(error, "reason", ""):
+                raise  # the connection itself broke: the next table would do no better
             error.message = f"{error.message[:-1]} (table {name})."
             return error
         return told.get(name) or self.absent(name)

@@ -25,6 +25,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_edit as edit
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused, Unsupported
 
 CGI, DRIVER_NOTES = "dahua-cgi.md, IPA item table", "dahua-cgi.md, Driver notes"
 _ENABLE = r"(\[\d+\]\.)?Enable"
@@ -95,8 +96,17 @@ def _filter_rest(tree: Tree) -> Any:
 
 
 def fetch_information(ctx: Any) -> Tree:
+    """What the login brought, or the same again. A model that is only a number has another word on the device."""
     found, ctx.information = ctx.information, None
-    return found if found is not None else dict(text.pairs(ctx.ask("magicBox", "getSystemInfo")))
+    if found is None:
+        found = dict(text.pairs(ctx.ask("magicBox", "getSystemInfo")))
+    if not found.get("deviceType", "").strip("0123456789"):
+        try:
+            found["deviceType"] = dict(text.pairs(ctx.ask("magicBox", "getDeviceType"))).get("type", "")
+        except (Unsupported, Refused):
+            found["deviceType"] = ""
+        ctx.identity.model = found["deviceType"]
+    return found
 
 
 def fetch_version(ctx: Any) -> Tree:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahu
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_session as session
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver, judge_anonymous
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import is_old, version
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import (
+    fetch_information,
+    is_old,
+    version,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
     Busy,
@@ -124,9 +129,9 @@ class Device:
     def request(self, method: str, path: str, body: bytes = b"", **_more: object) -> Answer:
         self.sent.append((path, body.decode()))
         reply = self.replies.pop(0)
-        return reply if isinstance(reply, Answer) else Answer(200, {"set-cookie": "WebClientHttpSessionID=c; Path=/"},
-                                                              repr(reply).replace("'", '"').replace("True", "true")
-                                                              .replace("False", "false").encode())  # fmt: skip
+        if isinstance(reply, Answer):
+            return reply
+        return Answer(200, {"set-cookie": "WebClientHttpSessionID=c; Path=/"}, json.dumps(reply).encode())
 
 
 CHALLENGE = {"result": False, "session": 7, "error": {"code": 268632079},
@@ -192,6 +197,33 @@ def test_a_refused_login_is_tried_once_and_says_whether_it_is_locked(status: int
         session.DahuaContext(device, Credential("admin", "top-secret")).open()
     assert caught.value.locked is locked and "top-secret" not in str(caught.value)
     assert [path for path, _body in device.sent] == [session.INFO, rpc.LOGIN_PATH], "one attempt, then a question"
+
+
+def test_a_model_that_is_a_number_is_asked_for_by_another_word() -> None:
+    asked: list[str] = []
+
+    def ask(cgi: str, action: str) -> bytes:
+        asked.append(action)
+        return b"type=IPC-HDW2849\n"
+
+    ctx = context(information={"deviceType": "31", "serialNumber": "1"}, ask=ask, identity=SimpleNamespace(model="31"))
+    assert fetch_information(ctx)["deviceType"] == "IPC-HDW2849" == ctx.identity.model
+    ctx = context(information={"deviceType": "IPC-1"}, ask=ask, identity=SimpleNamespace(model="IPC-1"))
+    assert fetch_information(ctx)["deviceType"] == "IPC-1" and asked == ["getDeviceType"]
+
+
+def test_a_broken_connection_is_not_asked_table_by_table() -> None:
+    def get(_path: str) -> Answer:
+        error = BadAnswer("dev: cut off.")
+        error.reason = "truncated"
+        raise error
+
+    ctx = session.DahuaContext(Device(), Credential("admin", "x"))
+    ctx.get = get
+    with pytest.raises(BadAnswer):
+        ctx.tables(["General", "NTP"])
+    ctx.get = lambda _path: answer(503)
+    assert isinstance(ctx.tables(["General"])["General"], Busy)
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------
