@@ -24,6 +24,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     DeviceError,
     NwcsError,
     Refused,
+    TlsError,
     Unreachable,
     Unsupported,
 )
@@ -168,15 +169,15 @@ def confirm(ctx: Any) -> None:
     stage, ctx.stage = ctx.stage, None
     if stage is None or not stage.applied:
         return
-    refused: NwcsError | None = None
+    failed: NwcsError | None = None
     if stage.deadline:
         try:
             ctx.rest("POST", f"{BASE}/conf/confirmRules", {})
-        except Refused as error:
-            refused = error  # what the device holds now decides
+        except (Refused, BadAnswer, Unreachable) as error:
+            failed = error  # what the device holds now decides
     live = _live(ctx)
     if live["pending"] or not _same(live, stage.new):
-        raise refused or DeviceError(f"{ctx.name}: the device took the firewall rules back before they were confirmed.")
+        raise failed or DeviceError(f"{ctx.name}: the device took the firewall rules back before they were confirmed.")
 
 
 def abandon(ctx: Any) -> None:
@@ -208,8 +209,9 @@ def _patient(ask: Callable[[], Any], deadline: float) -> Any:
     while True:
         try:
             return ask()
-        except (Unreachable, BadAnswer):
-            if time.monotonic() > deadline:
+        except (Unreachable, BadAnswer, Busy, TlsError) as error:
+            strange = isinstance(error, TlsError) and getattr(error, "reason", "") == "certificate"
+            if strange or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
 
