@@ -185,6 +185,15 @@ def _applications(_unused_device: VapixDevice, _unused_ask: Ask) -> Response:
     return page('<?xml version="1.0" encoding="UTF-8"?>\n<reply result="ok">\n</reply>\n', "text/xml")
 
 
+def _dnsupdate(device: VapixDevice, ask: Ask) -> Response:
+    name = ask.fields.get("add", "")
+    if name and not (device.tree.rows["Network.DNSUpdate.DNSName"].type.accepts(name)):
+        return page("Error: invalid name\n", HTML)
+    if name:
+        device.tree.put("Network.DNSUpdate.DNSName", name)
+    return page("<html><body>SIMULATED update done</body></html>\n", HTML)
+
+
 def _restart(device: VapixDevice, _unused_ask: Ask) -> Response:
     device.restart_soon()
     return page("<html><body>SIMULATED device restarts</body></html>\n", HTML)
@@ -235,6 +244,7 @@ TEXT_CGIS = {
     "systemlog.cgi": Route(ADMIN, _systemlog, _named("systemlog.cgi")),
     "accesslog.cgi": Route(ADMIN, _accesslog, _named("accesslog.cgi")),
     "serverreport.cgi": Route(ADMIN, _report, _named("serverreport.cgi")),
+    "dnsupdate.cgi": Route(ADMIN, _dnsupdate, _named("dnsupdate.cgi"), _always, _update_refused, _ok),
     "restart.cgi": Route(ADMIN, _restart, _named("restart.cgi"), _always),
     "factorydefault.cgi": Route(ADMIN, _default(False), _named("factorydefault.cgi"), _always),
     "hardfactorydefault.cgi": Route(ADMIN, _default(True), _named("hardfactorydefault.cgi"), _always),

@@ -360,4 +360,8 @@ def with_base(model: dict[str, Any]) -> dict[str, Any]:
     from ..site import resolve_model
 
     own = {key: value for key, value in model.items() if key != "base"}
-    return merged(with_base(resolve_model(model["base"], "127.77.0")), copy.deepcopy(own))
+    whole = merged(with_base(resolve_model(model["base"], "127.77.0")), copy.deepcopy(own))
+    for key in ("json", "rest"):  # null takes an API away
+        if whole.get(key):
+            whole[key] = {name: version for name, version in whole[key].items() if version is not None}
+    return whole

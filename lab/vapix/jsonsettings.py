@@ -260,6 +260,11 @@ def _test(device: VapixDevice, _unused_params: dict[str, Any]) -> dict[str, Any]
     return _status(device, {})
 
 
+@api("io/portmanagement.cgi", "io-port-management")("getPorts", level=VIEWER_LEVEL)
+def _io_ports(_unused_device: VapixDevice, _unused_params: dict[str, Any]) -> dict[str, Any]:
+    return {"numberOfPorts": 0}
+
+
 # -- SSH, stream profiles, firmware ------------------------------------------------------------------------------
 @_ssh("getSshInfo")
 def _ssh_info(device: VapixDevice, _unused_params: dict[str, Any]) -> dict[str, Any]:

@@ -250,6 +250,25 @@ def test_virtual_hosts_tell_the_login_of_each_scheme() -> None:
     }
 
 
+def test_os_11_has_the_old_filter_and_a_beta_of_rest() -> None:
+    client = Client("vapix-11")
+    apis = client.rest("GET", "discover")[1]["apis"]
+    assert set(apis) == {"cert"} and apis["cert"]["v1beta"]["state"] == "beta"
+    assert client.rest("GET", "rest/firewall/v1")[0] == 404
+    assert client.params("Network.Filter.Enabled") == {"root.Network.Filter.Enabled": "no"}
+    assert client.first is not None and dict(client.first.headers)["WWW-Authenticate"].startswith("Digest")
+    made = {"alias": "own", "key_type": "EC-P256", "subject": "CN=cam"}
+    assert client.rest("POST", "rest/cert/v1beta/create_certificate", made)[0] == 405
+    assert client.rest("PUT", "rest/cert/v1beta/create_certificate", made)[0] == 200
+
+
+def test_a_dns_record_is_pushed_by_its_cgi() -> None:
+    client = Client("vapix-9")
+    assert client.ask("GET", "/axis-cgi/dnsupdate.cgi?add=cam.example.com&hdgen=yes").status == 200
+    assert client.device.log[-1].write and client.params("Network.DNSUpdate.DNSName") == {
+        "root.Network.DNSUpdate.DNSName": "cam.example.com"}  # fmt: skip
+
+
 # -- SOAP ----------------------------------------------------------------------------------------------------------
 WEB = 'xmlns:aweb="http://www.axis.com/vapix/ws/webserver" xmlns:acert="http://www.axis.com/vapix/ws/cert"'
 

@@ -16,7 +16,7 @@ from vapix_box import ADD, ADDRESS, Client
 from ansible_collections.nwcs.hardening.lab.vapix.faults import FAULTS, HOSTILE
 from ansible_collections.nwcs.hardening.lab.vapix.tree import Tree, Type
 
-MODELS = ("vapix-modern", "vapix-9", "vapix-old")
+MODELS = ("vapix-modern", "vapix-11", "vapix-9", "vapix-old")
 
 
 def kinds(client: Client) -> set[str]:

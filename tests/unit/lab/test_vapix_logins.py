@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from vapix_box import ADD, Client
 
-MODELS = ("vapix-modern", "vapix-9", "vapix-old")
+MODELS = ("vapix-modern", "vapix-11", "vapix-9", "vapix-old")
 
 
 # -- accounts ------------------------------------------------------------------------------------------------------
