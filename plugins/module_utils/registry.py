@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Driver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined import CombinedDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro import IproDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi import IsapiDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.manual import ManualDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.motion import MotionDriver
@@ -27,7 +28,15 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Input
 
 DRIVERS: dict[str, Driver] = {
     driver.family: driver
-    for driver in (OnvifDriver(), OpenWrtDriver(), IsapiDriver(), DahuaDriver(), SunapiDriver(), VapixDriver())
+    for driver in (
+        OnvifDriver(),
+        OpenWrtDriver(),
+        IsapiDriver(),
+        DahuaDriver(),
+        SunapiDriver(),
+        IproDriver(),
+        VapixDriver(),
+    )
 }
 
 # Programs that run anywhere are tested as they are (make test-real), not by a simulated device.

@@ -53,6 +53,12 @@ def every_family(function: Callable[..., Any]) -> Any:
     return pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)(function)
 
 
+def families_with(*needs: str) -> Callable[[Callable[..., Any]], Any]:
+    """Like every_family, for those whose API has what a test is about (Family.has)."""
+    rows = {name: family for name, family in FAMILIES.items() if set(needs) <= family.has}
+    return pytest.mark.parametrize("family", rows.values(), ids=list(rows))
+
+
 def every_model(function: Callable[..., Any]) -> Any:
     """Run a test for each family and for each other character of the lab, as `family` and `model`."""
     rows = [(family, family.model) for family in FAMILIES.values()]

@@ -23,6 +23,11 @@ class Write:
     raw: Any
 
 
+# accounts: lists and changes them, and passwords; https: switches HTTP and HTTPS; clock: tells its time;
+# names: has two texts or more that can be set
+EVERYTHING = frozenset(("accounts", "https", "clock", "names"))
+
+
 def _nothing(device: Any) -> None:
     raise NotImplementedError("the row says no change beyond the model")
 
@@ -33,8 +38,8 @@ class Family:
     model: str
     login: tuple[str, str]
     writes: tuple[Write, ...]
-    users: Callable[[Any], dict[str, str]]  # account -> the family's word for its role
-    has_password: Callable[[Any, str, str], bool]
+    users: Callable[[Any], dict[str, str]] | None  # account -> the family's word for its role
+    has_password: Callable[[Any, str, str], bool] | None
     # Faults of the family's simulated device, by name:
     liar: str  # it answers every write with ok and changes nothing
     intruder: str  # attack that makes an administrator called "support"
@@ -51,6 +56,8 @@ class Family:
     characters: tuple[str, ...] = ()  # other models of the lab
     forgetful: str = ""  # fault: a change is in force, reads back, and is gone after a power cycle
     unsupported: Mapping[str, Any] = field(default_factory=dict)  # a design this family has no switch for
+    # What the API can do at all (EVERYTHING). Tests of what it cannot are not made for it (driver_cases.families_with).
+    has: frozenset[str] = EVERYTHING
     paths: tuple[str, ...] = ("/",)  # how the paths of the API begin: only these count in `reading`
     speaks: tuple[str, ...] = ()  # other families whose API its devices have as well
     beyond: Callable[[Any], None] = _nothing  # changes something on the device that no binding models

@@ -11,7 +11,7 @@ import json
 import logging
 
 import pytest
-from driver_cases import ONVIF, OPENWRT, Family, every_family, known, rig, short_pauses  # noqa: F401
+from driver_cases import ONVIF, OPENWRT, Family, every_family, families_with, known, rig, short_pauses  # noqa: F401
 
 from ansible_collections.nwcs.hardening.lab.onvif.state import HOSTILE, LOOKALIKES
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, jobs, settings
@@ -204,7 +204,7 @@ def test_h35_look_alikes_are_accounts_of_their_own(name: str) -> None:
         assert "admin" in ONVIF.users(run.device) and name not in ONVIF.users(run.device)
 
 
-@every_family
+@families_with("accounts")
 def test_h36_no_secret_in_results_errors_and_log_lines(family: Family, caplog: pytest.LogCaptureFixture) -> None:
     user, old = family.login
     secrets = {f"accounts.{name}": f"Pl4nted-{number}-Sec" for number, name in enumerate((user, "ops"))}

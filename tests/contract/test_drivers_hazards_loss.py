@@ -12,7 +12,19 @@ import json
 from typing import Any
 
 import pytest
-from driver_cases import ONVIF, OPENWRT, Family, Rig, every_family, every_model, known, rig, short_pauses, uci  # noqa: F401
+from driver_cases import (  # noqa: F401
+    ONVIF,
+    OPENWRT,
+    Family,
+    Rig,
+    every_family,
+    every_model,
+    families_with,
+    known,
+    rig,
+    short_pauses,
+    uci,
+)
 
 from ansible_collections.nwcs.hardening.lab.testing import is_open
 from ansible_collections.nwcs.hardening.plugins.module_utils import applying, jobs, proving
@@ -43,7 +55,7 @@ def switches(family: Family, *key: str) -> bool:
 
 
 # -- H40, H41: the way in ----------------------------------------------------------------------------------------------
-@every_family
+@families_with("https")
 def test_h40_https_is_proven_before_http_goes(family: Family) -> None:
     if not switches(family, "services", "http", "enabled"):
         pytest.skip("this family has no switch for HTTP")
@@ -74,7 +86,7 @@ def test_h40_without_https_the_only_way_in_is_not_closed() -> None:
         assert plan["outcomes"]["services.http.enabled"]["outcome"] == "guarded" and not plan["changes"]
 
 
-@every_family
+@families_with("https")
 @pytest.mark.parametrize("certificate", ["name-mismatch", "expired"])
 def test_h40_a_certificate_that_does_not_hold_is_no_way_in(family: Family, certificate: str) -> None:
     if not switches(family, "services", "http", "enabled"):
@@ -85,7 +97,7 @@ def test_h40_a_certificate_that_does_not_hold_is_no_way_in(family: Family, certi
         assert is_open(run.device.address, run.device.ports["http"])
 
 
-@every_family
+@families_with("https")
 def test_h40_the_port_and_the_service_in_use_are_guarded(family: Family) -> None:
     with rig(family) as run:
         plan = run.plan({"services": {"http": {"ports": [8099]}}})
@@ -141,7 +153,7 @@ def test_h41_a_deny_list_never_holds_us() -> None:
 
 # -- H42 to H44: passwords ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fault", ["", "H42"])
-@every_family
+@families_with("accounts")
 def test_h42_a_run_goes_on_after_its_own_password_changed(family: Family, fault: str) -> None:
     key, value, look = family.cosmetic
     with rig(family, *known(family, fault)) as run:
@@ -155,7 +167,7 @@ class Cut(Exception):
     """The process dies here."""
 
 
-@every_family
+@families_with("accounts")
 @pytest.mark.parametrize(("moment", "valid"), [("before", "current"), ("after", "pending")])
 def test_h43_a_crash_at_the_new_password_leaves_a_way_in(family: Family, moment: str, valid: str) -> None:
     user, old = family.login
@@ -175,7 +187,7 @@ def test_h43_a_crash_at_the_new_password_leaves_a_way_in(family: Family, moment:
         assert run.logins("refused") == (1 if valid == "current" else 0)
 
 
-@every_family
+@families_with("accounts")
 def test_h44_a_whole_run_makes_at_most_one_wrong_login(family: Family) -> None:
     write = next(write for write in family.writes if write.kind == "account")
     with rig(family) as run:
@@ -387,7 +399,7 @@ def test_h53_what_is_on_by_default_is_seen() -> None:
             assert readings[key]["value"] is True, key
 
 
-@every_family
+@families_with("accounts")
 def test_h55_a_password_is_never_changed_on_every_run(family: Family) -> None:
     write = next(write for write in family.writes if write.kind == "account")
     with rig(family) as run:
@@ -443,7 +455,7 @@ def test_h60_another_certificate_is_seen_before_a_login(family: Family) -> None:
         assert run.logins() == 0
 
 
-@every_family
+@families_with("accounts")
 def test_h61_the_recorders_account_stays_when_it_is_declared(family: Family) -> None:
     write = next(write for write in family.writes if write.kind == "account")
     with rig(family) as run:
@@ -460,7 +472,7 @@ def test_h62_reading_makes_no_failed_login(family: Family, model: str) -> None:
         assert run.logins("refused") == run.logins("locked") == 0
 
 
-@every_family
+@families_with("clock")
 @pytest.mark.parametrize("offset", [-7200, 600])
 def test_h63_the_clock_is_told_against_the_controllers(family: Family, offset: int) -> None:
     with rig(family, clock_offset=offset) as run:
@@ -469,7 +481,7 @@ def test_h63_the_clock_is_told_against_the_controllers(family: Family, offset: i
             assert abs(run.readings()["time.skew_seconds"]["value"] - offset) <= 3
 
 
-@every_family
+@families_with("accounts")
 def test_h43_a_password_that_is_refused_by_the_device_keeps_the_old_one(family: Family) -> None:
     with rig(family, family.keeps_password) as run:
         result = run.harden({}, **bootstrap(run))

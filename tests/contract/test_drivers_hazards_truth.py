@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from driver_cases import FAMILIES, ONVIF, OPENWRT, Family, every_family, known, rig, short_pauses, uci  # noqa: F401
+from driver_cases import FAMILIES, ONVIF, OPENWRT, Family, every_family, families_with, known, rig, short_pauses, uci  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import proving
 
@@ -241,7 +241,7 @@ def test_h10_a_router_login_is_never_made_without_a_password() -> None:
         assert not OPENWRT.has_password(run.device, "ops", "")
 
 
-@every_family
+@families_with("accounts")
 @pytest.mark.parametrize("loose", [False, True], ids=["strict", "obeys-everything"])
 def test_h11_the_account_in_use_and_the_last_administrator_stay(family: Family, loose: bool) -> None:
     user = family.login[0]
@@ -261,7 +261,7 @@ def test_h11_an_unknown_account_is_not_made_by_accident() -> None:
         assert "ghost" not in ONVIF.users(run.device)
 
 
-@every_family
+@families_with("accounts")
 def test_h11_undeclared_accounts_go_only_when_the_site_says_so(family: Family) -> None:
     with rig(family) as run:
         run.lab.attack("dev", family.intruder)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from driver_cases import Family, every_family, every_model, rig, short_pauses  # noqa: F401
+from driver_cases import Family, every_family, every_model, families_with, rig, short_pauses  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import STATES, VALUE, WRITE_ONLY
@@ -78,7 +78,7 @@ def test_a_change_outside_the_model_changes_a_digest_only(family: Family) -> Non
         assert len(changed) == 1, changed
 
 
-@every_family
+@families_with("https")
 def test_the_same_over_https(family: Family) -> None:
     """The certificate is that of the socket, and no value depends on the way."""
     with rig(family) as run:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import pytest
-from driver_cases import FAMILIES, Family, Write, every_family, rig, short_pauses  # noqa: F401
+from driver_cases import FAMILIES, Family, Write, every_family, families_with, rig, short_pauses  # noqa: F401
 
 ROWS = [(family, write) for family in FAMILIES.values() for write in family.writes]
 every_write = pytest.mark.parametrize(("family", "write"), ROWS, ids=[f"{f.name}-{w.kind}" for f, w in ROWS])
@@ -59,7 +59,7 @@ def test_all_at_once_is_one_run_without_loss(family: Family) -> None:
         assert run.harden(design)["plan"]["changes"] == [] and run.writes() == []
 
 
-@every_family
+@families_with("accounts")
 def test_our_own_password_is_proven_by_a_login_and_the_old_one_refused(family: Family) -> None:
     user, old = family.login
     bootstrap = [{"username": user, "password": old, "label": "bootstrap"}]
@@ -78,7 +78,7 @@ def test_our_own_password_is_proven_by_a_login_and_the_old_one_refused(family: F
         assert run.harden({}, manage_accounts=True)["plan"]["changes"] == [] and run.writes() == []
 
 
-@every_family
+@families_with("accounts")
 def test_an_own_account_takes_over_and_the_run_goes_on_with_it(family: Family) -> None:
     user, old = family.login
     bootstrap = [{"username": user, "password": old, "label": "bootstrap"}]
@@ -91,7 +91,7 @@ def test_an_own_account_takes_over_and_the_run_goes_on_with_it(family: Family) -
         assert any(family.has_password(run.device, "nwcs", f"N3w-Passw0rd-{i}") for i in range(4))
 
 
-@every_family
+@families_with("accounts")
 def test_a_new_account_is_proven_by_a_login(family: Family) -> None:
     write = next(write for write in family.writes if write.kind == "account")
     with rig(family) as run:
@@ -100,7 +100,7 @@ def test_a_new_account_is_proven_by_a_login(family: Family) -> None:
         assert result["proved"] == ["accounts.ops"]
 
 
-@every_family
+@families_with("accounts")
 def test_a_password_that_nobody_told_is_not_checked_and_nothing_is_sent(family: Family) -> None:
     write = next(write for write in family.writes if write.kind == "account")
     with rig(family) as run:
@@ -111,7 +111,7 @@ def test_a_password_that_nobody_told_is_not_checked_and_nothing_is_sent(family: 
         assert write.look(run.device) is None and "ops" not in family.users(run.device)
 
 
-@every_family
+@families_with("names")
 def test_a_foreign_change_between_plan_and_write_is_kept(family: Family) -> None:
     """What somebody else did to the same document after the plan is neither lost nor taken back."""
     one, two = [write for write in family.writes if write.kind in ("str", "zone")][:2]

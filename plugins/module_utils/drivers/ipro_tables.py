@@ -1,0 +1,256 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""i-PRO as tables. What no documented call reaches is a named manual check: its key reads as not known, and says where
+a person must look (ipro-cgi.md, "Bottom line" and "Settings that exist in the web UI").
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import auth
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    ABSENT,
+    NOT_OFFERED,
+    UNREADABLE,
+    UNSUPPORTED,
+    Binding,
+    Document,
+    Reading,
+    Stored,
+    Tree,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro_session import (
+    CAMERA,
+    CAMERA_PROOF,
+    RECORDER,
+    RECORDER_PROOF,
+    failure,
+    lines,
+    path_of,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    LoginRefused,
+    Refused,
+    Unsupported,
+)
+
+TITLE_LENGTH = 20
+_STATES = {"1": "active", "2": "error"}
+_DISK = re.compile(r"(?P<name>[A-Z]+-\d+)$")
+
+
+def _fetch_login(ctx: Any) -> Tree:
+    """How the device asks for a login now: a request without one."""
+    name, values = CAMERA_PROOF if ctx.kind == CAMERA else RECORDER_PROOF
+    answer = ctx.transport.request("GET", path_of(name, values), login=False)
+    why = failure(f"{ctx.name}: {name}", answer)
+    if why is not None and not isinstance(why, LoginRefused):
+        raise why
+    return {"schemes": auth.schemes(answer)}
+
+
+# -- documents of a camera ---------------------------------------------------------------------------------------------
+def _fetch_info(ctx: Any) -> Tree:
+    ctx.only(CAMERA)
+    found, ctx.information = ctx.information, None
+    return found if found is not None else ctx.lines(*CAMERA_PROOF)
+
+
+def _fetch_capability(ctx: Any) -> Tree:
+    ctx.only(CAMERA)
+    return ctx.lines("get_capability", {})
+
+
+def _fetch_title(ctx: Any) -> Tree:
+    ctx.only(CAMERA)
+    found = ctx.lines("getdata", {})
+    if "CAMTITLE" not in found:
+        raise Unsupported(f"{ctx.name}: getdata: the device tells no title.")
+    return {"title": found["CAMTITLE"].strip('"')}
+
+
+def _store_title(ctx: Any, old: Tree, new: Tree) -> Stored:
+    """The answer repeats the title that was taken; another one, or none, is no yes: the next reading decides."""
+    answer = ctx.call("set_basic", {"cam_title": new["title"]}, write=True)
+    try:
+        said = lines(answer).get("cam_title")
+    except BadAnswer:
+        said = None
+    if said is None:
+        raise BadAnswer(f"{ctx.name}: set_basic: the answer says neither yes nor no.")
+    return Stored()
+
+
+def _fetch_applications(ctx: Any) -> Tree:
+    ctx.only(CAMERA)
+    body = ctx.call("adam.cgi", {"methodName": "getApplicationList"}).body.decode("utf-8-sig", "replace")
+    try:
+        data = json.loads(body.partition("ResponseData=")[2])
+        rows = [(str(app["appInfo"]["installId"]), str(app["appInfo"]["version"])) for app in data["appList"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Unsupported(f"{ctx.name}: adam.cgi: the list of applications has another shape.") from None
+    return {"applications": sorted(rows)}
+
+
+# -- documents of a recorder -------------------------------------------------------------------------------------------
+def _fetch_cameras(ctx: Any) -> Tree:
+    ctx.only(RECORDER)
+    found = ctx.lines(*RECORDER_PROOF)
+    return {"cameras": {match[1]: value for name, value in found.items()
+                        if (match := re.fullmatch(r"CAM_CONNECT_(\d+)CH", name))}}  # fmt: skip
+
+
+def _fetch_disks(ctx: Any) -> Tree:
+    ctx.only(RECORDER)
+    body = ctx.call("recordedtime.cgi", {}).body.decode("utf-8-sig", "replace")
+    rows = [row for row in csv.reader(body.splitlines()) if len(row) >= 3]
+    if not rows or rows[0][0] != "Disk":
+        raise Refused(f"{ctx.name}: recordedtime.cgi: the list of disks has another shape.")
+    return {"disks": {row[0]: row[1] for row in rows[1:] if _DISK.match(row[0])}}
+
+
+def _fetch_error_log(ctx: Any) -> Tree:
+    ctx.only(RECORDER)
+    found = ctx.lines("loglist.cgi", {"UID": ctx.uid, "KIND": "ERR", "HTML": "as_errorlog.html"})
+    if "ERROR_LOG_NO" not in found:
+        raise Unsupported(f"{ctx.name}: loglist.cgi: the device tells no error log.")
+    return {"rows": found["ERROR_LOG_NO"]}
+
+
+DOCUMENTS: tuple[Document, ...] = (
+    Document("login", _fetch_login),
+    Document("kind", lambda ctx: {"kind": ctx.kind}),
+    Document("info", _fetch_info, rest=lambda tree: sorted(
+        (name, value) for name, value in tree.items() if name in ("PRODUCT_NAME", "DESTINATION", "SDrec2"))),
+    Document("capability", _fetch_capability, rest=lambda tree: sorted(tree.items())),
+    Document("title", _fetch_title, _store_title),
+    Document("applications", _fetch_applications, rest=lambda tree: tree["applications"]),
+    Document("cameras", _fetch_cameras, rest=lambda tree: sorted(n for n, v in tree["cameras"].items() if v != "0")),
+    Document("disks", _fetch_disks, rest=lambda tree: sorted(tree["disks"].items())),
+    Document("error_log", _fetch_error_log),
+)  # fmt: skip
+
+
+# -- bindings ----------------------------------------------------------------------------------------------------------
+_EMPTY = Reading(UNSUPPORTED, why="the device leaves it empty")
+_UM = "Settings that exist in the web UI"
+
+
+def _read(key: str, document: str, get: Callable[..., Any], source: str, **more: Any) -> Binding:
+    return Binding(tuple(key.split(".")), (document,), get, source=source, **more)
+
+
+def _text(field: str) -> Callable[[Tree], Any]:
+    return lambda tree: tree.get(field) or ABSENT
+
+
+def _edge(tree: Tree) -> Any:
+    return {"enable": True, "disable": False}.get(tree["SDrec"], tree["SDrec"]) if "SDrec" in tree else ABSENT
+
+
+def _title_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
+    if len(value) > TITLE_LENGTH:
+        return f"a title has at most {TITLE_LENGTH} characters"
+    return "a title has no line break or quotation mark" if re.search(r'[\x00-\x1f\x7f"]', value) else None
+
+
+def _basic(tree: Tree) -> Any:
+    return "basic" in tree["schemes"] if tree["schemes"] else ABSENT
+
+
+def _cloud(tree: Tree) -> Any:
+    told = tree.get("nwservice.miemasunet.newservice.supported")
+    if told is None or told == "no":
+        return Reading(NOT_OFFERED, why="the camera says that it has no cloud service", source="capability")
+    return look("the maker's cloud service (Network), which this camera has")
+
+
+def _camera_state(tree: Tree, item: str) -> Any:
+    state = _STATES.get(tree["cameras"][item])
+    if state is None:
+        return Reading(UNREADABLE, why="the recorder gives a state that is not documented", source="cameras")
+    why = "the recorder is connected to the camera; whether it records is not told" if state == "active" else ""
+    return Reading("value", state, why, "cameras")
+
+
+def _all_cameras(tree: Tree) -> Any:
+    known = {_STATES.get(value) for value in tree["cameras"].values() if value != "0"}
+    if None in known:
+        return Reading(UNREADABLE, why="the recorder gives a state that is not documented", source="cameras")
+    return "idle" if not known else "active" if known == {"active"} else "error" if known == {"error"} else "partial"
+
+
+def _storage(tree: Tree) -> str:
+    """A disk without its size is one that the recorder cannot use."""
+    sizes = [bool(re.match(r"\d", size.strip())) for size in tree["disks"].values()]
+    return "none" if not sizes else "ok" if all(sizes) else "degraded" if any(sizes) else "error"
+
+
+def look(where: str, state: str = UNREADABLE) -> Reading:
+    """A named manual check."""
+    why = f"no documented call reaches it, a person must look in the device's web page at: {where}"
+    return Reading(state, why=why, source=_UM)
+
+
+# key: where a camera and a recorder have it; "" where the sources do not say that such a device has it at all
+MANUAL: dict[str, tuple[str, str]] = {
+    "auth.lockout_attempts": ("User mng., Security: failures before a lock (default 5 within 10 s)", ""),
+    "auth.lockout_minutes": ("User mng., Security: how long a lock lasts (default 30 s)", ""),
+    "access.mode": ("User mng., Host auth. (source addresses)", "User management, host authentication"),
+    "access.sources": ("User mng., Host auth. (source addresses)", "User management, host authentication"),
+    "dot1x.enabled": ("User mng., IEEE 802.1X", ""),
+    "video.authentication": ("User mng., User auth. (On; unregistered users not used)", "User management"),
+    "video.encryption": ("Network, SRTP", ""),
+    "events.tamper": ("Alarm, scene change, impact and casing open", ""),
+    "services.snmp_v1.enabled": ("Network, SNMP", "Network, SNMP"),
+    "services.snmp_v2c.enabled": ("Network, SNMP", "Network, SNMP"),
+    "services.snmp_v3.enabled": ("Network, SNMP", "Network, SNMP"),
+    "services.upnp.enabled": ("Network, UPnP", ""),
+    "services.ftp.enabled": ("Network, FTP", "Network, FTP"),
+    "tls.min_version": ("", "Network, HTTPS: TLS versions"),
+    "time.sync": ("", "Time: NTP"),
+    "time.servers": ("", "Time: NTP"),
+    "storage.array_level": ("", "Maintenance, disks: recording mode (single, RAID 1, 5 or 6)"),
+    "storage.array_state": ("", "Maintenance, disks: state of the array"),
+}
+
+
+def _manual(key: str) -> Binding:
+    places = dict(zip((CAMERA, RECORDER), MANUAL[key], strict=True))
+
+    def get(tree: Tree) -> Reading:
+        where = places[tree["kind"]]
+        # A service can be seen from outside: without a switch it fails where it answers all the same (H07).
+        state = UNSUPPORTED if key.startswith("services.") else UNREADABLE
+        return look(where, state) if where else Reading(UNSUPPORTED, why=f"a {tree['kind']} is not known to have it")
+
+    return _read(key, "kind", get, _UM)
+
+
+BINDINGS: tuple[Binding, ...] = (
+    _read("facts.model", "info", _text("NAME"), "product info", absent=_EMPTY),
+    _read("facts.serial", "info", _text("SERIAL"), "product info", absent=_EMPTY),
+    _read("facts.mac", "info", _text("MAC"), "product info", absent=_EMPTY),
+    _read("facts.firmware", "info", _text("VERSION"), "product info", absent=_EMPTY),
+    _read("firmware.version", "info", _text("VERSION"), "product info", absent=_EMPTY),
+    _read("storage.edge_recording", "info", _edge, "product info", absent=_EMPTY),
+    _read("identity.overlay_text", "title", lambda tree: tree["title"], "camera title",
+          put=lambda tree, value: tree.update(title=value), limits=_title_limits),
+    _read("auth.http_schemes", "login", lambda tree: tree["schemes"], "Camera CGI"),
+    _read("auth.basic_login", "login", _basic, "Camera CGI; auth method in User management",
+          absent=Reading(UNSUPPORTED, why="the device asked for no login")),
+    _read("cloud.enabled", "capability", _cloud, "capability"),
+    Binding(("recording", "jobs", "*", "state"), ("cameras",), _camera_state, source="recorders: Cameras",
+            items=lambda tree: [name for name, value in tree["cameras"].items() if value != "0"]),
+    _read("recording.state", "cameras", _all_cameras, "recorders: Cameras"),
+    _read("storage.state", "disks", _storage, "recorders: Disks"),
+    _read("log.local", "error_log", lambda tree: True, "recorders: Error log"),
+    *(_manual(key) for key in MANUAL),
+)  # fmt: skip
