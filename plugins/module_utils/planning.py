@@ -33,6 +33,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
     fetch_wanted,
     fitting,
     list_unknown,
+    may_write,
     plain,
     way_to_write,
 )
@@ -285,7 +286,7 @@ class Planner(Guards):
         elif compare.difference(key, want, reading) is None:
             self._note(key, "ok", want, reading)
             contradict(self.outcomes, self.readings)
-        elif binding is None:
+        elif binding is None or not may_write(binding, self.trees, key):
             self._note(key, "read_only", want, reading, why="the API shows this, but offers no way to set it")
         else:
             self._change(key, reading, want, binding)

@@ -130,6 +130,14 @@ def way_to_write(driver: Driver, ctx: Any, trees: Mapping[str, Any], key: Key) -
     return found
 
 
+def may_write(binding: Binding, trees: Mapping[str, Any], key: Key) -> bool:
+    """Has the row this item, or can it make it? A row for other items may be all that there is for a key."""
+    item = settings.item_of(key)
+    if not binding.has_items or binding.create or item in (binding.domain or ()):
+        return True
+    return bool(binding.items) and item in binding.items(*(trees[name] for name in binding.documents))
+
+
 def ways_to_write(driver: Driver, key: Key, api: str) -> list[Binding]:
     """Every row of one API by which `key` can be written, whatever fits now."""
     for pattern in patterns_for(driver, key):
