@@ -260,6 +260,19 @@ def test_a_recorder_is_told_the_new_login_of_a_camera(works: bool, monkeypatch: 
             lab.wait(lambda: run.device.channels[0]["state"] == "Active")
 
 
+@pytest.mark.parametrize(("username", "requests"), [("admin", 1), ("other", 1)])
+def test_a_camera_never_sees_half_of_a_new_login(username: str, requests: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dahua_recorder, "CONNECT_SECONDS", 0.0)
+    channels = [{"camera": "cam", "address": "192.0.2.9", "http": 80, "rtsp": 554, "https": 443, "username": "admin"}]
+    for one_key, wanted in ((False, requests), (True, requests if username == "admin" else 3)):
+        with rig("dahua-nvr", channels=channels, one_key=["RemoteDevice"] if one_key else []) as run:
+            with opened(run) as ctx:
+                assert DahuaDriver().tell_camera_login(ctx, "192.0.2.9", username, SECRET) is True
+            assert len(run.writes()) == wanted
+            entry = run.device.entry(run.device.channels[0])
+            assert (entry["UserName"], entry["Password"]) == (username, SECRET)
+
+
 def test_a_camera_has_no_way_to_be_told_of_a_camera() -> None:
     with rig() as run, opened(run) as ctx, pytest.raises(Unsupported):
         DahuaDriver().tell_camera_login(ctx, "192.0.2.9", "admin", SECRET)

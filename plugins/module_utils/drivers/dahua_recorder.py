@@ -4,7 +4,7 @@
 """A Dahua recorder and the logins of its cameras (dahua-cgi.md: RemoteDevice, LogicDeviceManager).
 
 Of table RemoteDevice only a few keys are documented; name and password of a camera are written only where the recorder
-shows such keys, and the name is read again. The password itself cannot be: whether the camera is connected tells.
+shows such keys, and the name is read again. The password cannot be: whether the camera is connected tells.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TABLE = "RemoteDevice"
 
 
 def tell_camera_login(ctx: Any, address: str, username: str, password: str) -> bool:
-    """Name first, then the password. False: the recorder has no camera at that address."""
+    """False: the recorder has no camera at that address. A name that stays is not sent again."""
     found = _read(ctx)
     heads = [key[: -len("Address")] for key, value in found.items() if key.endswith(".Address") and value == address]
     if not heads:
@@ -30,8 +30,10 @@ def tell_camera_login(ctx: Any, address: str, username: str, password: str) -> b
         if f"{head}UserName" not in found or f"{head}Password" not in found:
             raise Unsupported(f"{ctx.name}: the recorder shows no login of the camera at {address}.")
     for head in heads:
-        for name, value in (("UserName", username), ("Password", password)):
-            ctx.send("configManager", "setConfig", [(f"{_TABLE}.{head}{name}", value)], f"setConfig {_TABLE} {name}")
+        login = [(f"{_TABLE}.{head}Password", password)]
+        if found[f"{head}UserName"] != username:
+            login.insert(0, (f"{_TABLE}.{head}UserName", username))
+        _send(ctx, login)
     again = _read(ctx)
     if any(again.get(f"{head}UserName") != username for head in heads):
         raise Refused(f"{ctx.name}: the recorder said OK and did not take the login of the camera at {address}.")
@@ -41,6 +43,17 @@ def tell_camera_login(ctx: Any, address: str, username: str, password: str) -> b
         ctx.notes.append(f"The recorder did not say within {CONNECT_SECONDS:g} s that the camera at {address} is "
                          "connected; look at it.")  # fmt: skip
     return True
+
+
+def _send(ctx: Any, login: list[tuple[str, str]]) -> None:
+    """Both in one request, so that the camera sees no half of it (a failed login there); else one by one."""
+    try:
+        ctx.send("configManager", "setConfig", login, f"setConfig {_TABLE}")
+    except (Refused, Unsupported):
+        if len(login) == 1:
+            raise
+        for pair in login:
+            ctx.send("configManager", "setConfig", [pair], f"setConfig {_TABLE}")
 
 
 def _read(ctx: Any) -> dict[str, str]:
