@@ -36,7 +36,7 @@ def test_a_device_that_is_not_activated_says_so_and_gives_no_value() -> None:
     with rig(ISAPI, model="isapi-factory") as run:
         snapshot = run.read(**first())["snapshot"]
         assert snapshot["factory_new"] is True and any("not activated" in note for note in snapshot["notes"])
-        assert snapshot["readings"]["identity.name"]["state"] == "unsupported"
+        assert snapshot["readings"]["identity.name"]["state"] == "unreadable"
         assert "not activated" in snapshot["readings"]["identity.name"]["why"]
         assert run.logins() == 0 and run.writes() == []
 
@@ -59,13 +59,23 @@ def test_an_account_of_our_own_is_made_after_the_activation() -> None:
         assert ISAPI.users(run.device) == {"admin": "Administrator", "nwcs": "Administrator"}
         assert "accounts.admin" in result["proved"] and "accounts.nwcs" in result["proved"]
         assert run.logins("refused") == 0
+        assert "side_effect" not in {line["outcome"] for line in result["outcomes"].values()}
+
+
+def test_what_else_is_wanted_waits_for_the_activation_and_is_set_by_the_next_run() -> None:
+    with rig(ISAPI, model="isapi-factory") as run:
+        design = {"identity": {"name": "cam-7"}}
+        line = outcome(run.harden(design, **first()), "identity.name")
+        assert line["outcome"] == "not_checked" and "run again" in line["why"]
+        run.login = ("admin", NEW)
+        assert outcome(run.harden(design), "identity.name")["outcome"] == "changed"
 
 
 def test_the_unpublished_exchange_is_refused_with_what_to_do() -> None:
     overrides = {"activation": "v3"}
     with rig(ISAPI, model="isapi-factory", **overrides) as run:
         line = outcome(run.harden({}, **first()), 'accounts."admin".password')
-        assert line["outcome"] in ("unsupported", "failed", "refused"), line
+        assert line["outcome"] == "unsupported" and "SADP" in line["why"], line
         assert not run.device.activated and run.logins() == 0
 
 

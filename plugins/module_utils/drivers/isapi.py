@@ -144,7 +144,7 @@ class IsapiDriver(Driver):
                     raise
                 trees[name], silent = Refused(error.message, "The device did not answer this request."), True
                 continue
-            except ValueError:  # pylint: disable=duplicate-except
+            except ValueError:
                 trees[name] = BadAnswer(f"{ctx.name}: {name}: the document cannot be read.")
             except (Unsupported, Refused, Busy, BadAnswer) as error:
                 trees[name] = error

@@ -312,9 +312,6 @@ class IsapiContext(Context):
         return None
 
 
-Fetch = Callable[[IsapiContext, str], dict[str, Any]]
-
-
 @dataclass(frozen=True)
 class Source:
     """Where a document is. `flag`: not asked when the capabilities say that it is false. `only`: camera or recorder.
@@ -329,7 +326,8 @@ class Source:
 
     def __call__(self, ctx: IsapiContext, name: str) -> Any:
         if ctx.activated is False:
-            raise Unsupported(f"{ctx.name}: the device is not activated yet; nothing can be read or set before.")
+            raise Refused(f"{ctx.name}: the device is not activated yet; nothing can be read or set before.",
+                          "The first run gives it its password; run again for everything else.")  # fmt: skip
         if self.only and ctx.recorder is not (self.only == "recorder"):
             raise Unsupported(f"{ctx.name}: {self.path} is asked of {self.only}s only.")
         if self.instead and self.instead not in ctx.missing:
