@@ -187,11 +187,13 @@ class Seal:
 
 
 def _plain(value: Any) -> Any:
-    """Ansible marks texts with where they come from, and YAML writes exact types only."""
+    """Ansible marks texts and numbers with where they come from, and YAML writes exact types only."""
     if isinstance(value, dict):
         return {_plain(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
     return str.__str__(value) if isinstance(value, str) else value
 
 
