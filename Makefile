@@ -60,6 +60,11 @@ faults: $(VENV)/.dev ## cut every change off at every step boundary (half an hou
 mutation: $(VENV)/.dev ## take every row of every driver's table away, one by one: a test must fail (build/mutation.json)
 	$(OWN_HOME) $(VENV)/bin/python tools/mutation.py $(MUTATION_ARGS)
 
+# Debian's packages and PyPI, unpacked below build/; nothing is installed and nothing of this machine is changed.
+test-real: $(VENV)/.dev ## motion, ZoneMinder, motionEye and an RTSP server as they are (root, Debian 12; six minutes)
+	$(VENV)/bin/python tests/real/unpack.py build/real
+	$(OWN_HOME) pytest -n 0 -p no:cacheprovider tests/real $(PYTEST_ARGS)
+
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy in build/
 	@bash tools/sanity.sh $(SANITY_ARGS)
 

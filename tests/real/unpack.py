@@ -132,6 +132,7 @@ def main() -> int:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         print("tests with the real programs need Debian's apt-get and dpkg-deb", file=sys.stderr)
         return 2
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     base = Path(sys.argv[1]).resolve()
     root, stamp = base / "root", base / "root.ready"
     if stamp.exists() and stamp.read_text() == STAMP:
