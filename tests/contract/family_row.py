@@ -54,6 +54,7 @@ class Family:
     with_https: Mapping[str, Any] = field(default_factory=dict)  # what makes the model have HTTPS from the start
     volatile: tuple[str, ...] = ()
     characters: tuple[str, ...] = ()  # other models of the lab
+    slower: Mapping[str, int] = field(default_factory=dict)  # `reading` of models that need more requests
     forgetful: str = ""  # fault: a change is in force, reads back, and is gone after a power cycle
     unsupported: Mapping[str, Any] = field(default_factory=dict)  # a design this family has no switch for
     # What the API can do at all (EVERYTHING). Tests of what it cannot are not made for it (driver_cases.families_with).

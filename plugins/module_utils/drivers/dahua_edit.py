@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -234,6 +235,17 @@ def of_card(name: str) -> Callable[[Tree], Any]:
         return ABSENT if value.strip() in NOTHING else value
 
     return get
+
+
+def address(tree: Tree) -> Any:
+    """The address of the card in use with the length of its network, where the device tells the mask."""
+    own, mask = of_card("IPAddress")(tree), of_card("SubnetMask")(tree)
+    if own is ABSENT:
+        return ABSENT
+    try:
+        return [str(ipaddress.ip_interface(f"{own}/{mask}" if mask else own))]
+    except ValueError:
+        return [own]
 
 
 def mac(tree: Tree) -> str:

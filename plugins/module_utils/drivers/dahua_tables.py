@@ -317,7 +317,7 @@ BINDINGS: tuple[Binding, ...] = (
     _row("time.zone", "NTP", edit.zone, edit.put_zone, limits=edit.zone_limit),
     _row("access.mode", "AccessFilter", lambda tree: tree["mode"], edit.put_mode),
     _row("access.sources", "AccessFilter", lambda tree: tree["sources"], edit.put_sources, limits=edit.sources_limit),
-    _row("network.address", "Network", lambda tree: [a] if (a := edit.of_card("IPAddress")(tree)) else ABSENT),
+    _row("network.address", "Network", edit.address),
     _row("network.gateway", "Network", lambda tree: [a] if (a := edit.of_card("DefaultGateway")(tree)) else ABSENT),
     _row("network.addressing", "Network",
          lambda tree: "dhcp" if edit.truth(str(edit.of_card("DhcpEnable")(tree))) else "static"),

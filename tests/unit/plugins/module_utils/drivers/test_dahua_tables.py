@@ -28,6 +28,7 @@ table.All.Network.DefaultInterface=eth2
 table.All.Network.Hostname=ipc-1
 table.All.Network.eth0.IPAddress=10.0.0.9
 table.All.Network.eth2.IPAddress=192.0.2.20
+table.All.Network.eth2.SubnetMask=255.255.255.0
 table.All.Network.eth2.DefaultGateway=192.0.2.1
 table.All.Network.eth2.DhcpEnable=false
 table.All.Network.eth2.DnsServers[0]=192.0.2.53
@@ -152,7 +153,7 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "time.zone": ("<+08>-8", "Asia/Tokyo", {"NTP.TimeZone": "14"}),
     "access.mode": ("off", "deny", {"AccessFilter.mode": "deny", "AccessFilter.list": "BannedList"}),
     "access.sources": (["192.0.2.5"], ["192.0.2.6"], {"AccessFilter.sources": ["192.0.2.6"]}),
-    "network.address": (["192.0.2.20"], None, {}),
+    "network.address": (["192.0.2.20/24"], None, {}),
     "network.gateway": (["192.0.2.1"], None, {}),
     "network.addressing": ("static", None, {}),
     "network.dns_servers": (["192.0.2.53"], ["9.9.9.9", "192.0.2.53"],
@@ -300,6 +301,12 @@ def test_the_filter_fills_free_places_and_empties_those_that_go() -> None:
 
 
 # -- zones -------------------------------------------------------------------------------------------------------------
+def test_an_address_without_a_mask_or_with_nonsense_is_still_told() -> None:
+    assert edit.address({"eth0.IPAddress": "192.0.2.20"}) == ["192.0.2.20/32"]
+    assert edit.address({"eth0.IPAddress": "nonsense", "eth0.SubnetMask": "x"}) == ["nonsense"]
+    assert edit.address({"eth0.IPAddress": "0.0.0.0"}) is ABSENT
+
+
 def test_zones_of_devices_that_were_seen() -> None:
     """0 is GMT, 14 GMT+9, 25 GMT-5, 27 GMT-7 (fact sheet); halves and quarters of hours have a form of their own."""
     for number, posix in (("0", "UTC0"), ("14", "<+09>-9"), ("25", "<-05>5"), ("27", "<-07>7"), ("9", "<+0545>-5:45")):
