@@ -320,6 +320,11 @@ _TOGETHER = (
     (("nat", "wan_admin"), ("nat", "wan_open")),
     (("time", "servers"), ("time", "servers_from_provider")),
     (("network", "dns_servers"), ("network", "dns_from_provider")),
+    (("accounts", "anonymous_view"), ("video", "authentication")),
+    (("video", "encryption"), ("services", "rtsps")),
+    (("ddns", "enabled"), ("ddns", "provider")),
+    (("auth", "password_complexity"), ("auth", "password_min_length")),
+    (("storage", "edge_recording"), ("storage", "state")),
 )
 
 

@@ -315,3 +315,21 @@ def test_an_intrusion_shows_in_a_reading(attack: str) -> None:
         before = run.readings().get(key, {}).get("value")
         run.lab.call(lambda: run.device.attack(attack))
         assert before != wanted and value(run, key) == wanted
+
+
+TWINS = {
+    "anonymous": ({"accounts": {"anonymous_view": False}},
+                  {"System.BoaProtViewer": "anonymous", "Network.RTSP.ProtViewer": "anonymous"}),
+    "ddns": ({"ddns": {"enabled": False}}, {"Network.DNSUpdate.Enabled": "yes"}),
+    "card": ({"storage": {"edge_recording": False}}, {}),
+    "policy": ({"auth": {"password_complexity": True}}, {}),
+    "rtsps": ({"video": {"encryption": True}}, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", TWINS)
+def test_two_sides_of_one_parameter_are_no_side_effect(what: str) -> None:
+    design, values = TWINS[what]
+    with rig(VAPIX, values=values) as run:
+        result = run.harden(design)
+        assert {line["outcome"] for line in result["outcomes"].values()} == {"changed"}, result["outcomes"]

@@ -29,6 +29,8 @@ GROUPS = (
     "SNMP", "Storage", "Tampering", "Time", "API.RemoteSyslog1", "PTZ.BoaProtPTZOperator", "Image.I0.Name",
     "Image.I0.Text", "SOCKS", "Log.Access",
 )  # fmt: skip
+_ALWAYS = {"Brand", "Properties", "Network", "System", "Time"}  # in every firmware that was read
+_GROUP = re.compile("|".join(rf"{re.escape(group)}(\.|$)" for group in GROUPS))
 POLICY = "Network.HTTP.AuthenticationPolicy"
 MASK = "***"
 MISSING = "the device does not have this parameter"
@@ -67,9 +69,15 @@ def parse(text: str) -> tuple[dict[str, str], list[str]]:
 
 
 def fetch(ctx: Any) -> Tree:
-    """All groups in one request. Groups that the device does not have are told in error lines, which is no failure."""
-    text = ctx.text(PARAM, {"action": "list", "group": ",".join(GROUPS)})
-    values, errors = parse(text)
+    """All groups in one request. Groups that the device does not have are told in error lines, which is no failure.
+
+    How old firmware takes a list with a group that it does not have is not known: where the others are missing as well,
+    everything is asked for, which all of them answer.
+    """
+    values, errors = parse(ctx.text(PARAM, {"action": "list", "group": ",".join(GROUPS)}))
+    if errors and not {name.partition(".")[0] for name in values} >= _ALWAYS:
+        values, more = parse(ctx.text(PARAM, {"action": "list"}))
+        values, errors = {name: value for name, value in values.items() if _GROUP.match(name)}, more
     if not values:
         if errors:
             raise Refused(f"{ctx.name}: {PARAM} list: {errors[0]}")

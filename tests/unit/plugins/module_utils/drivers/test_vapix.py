@@ -107,6 +107,18 @@ def test_a_list_without_a_parameter_is_no_empty_list(body: bytes, error: type[Nw
         param.fetch(context({param.PARAM: body}))
 
 
+def test_firmware_that_drops_the_list_at_an_unknown_group_is_asked_for_everything() -> None:
+    error = b"root.Brand.Brand=AXIS\n# Error: Error -1 getting param in group 'SOCKS'\n"
+    everything = recorded("5.51-parameters.txt") + b"root.Audio.A0.Enabled=yes\n"
+    ctx = context({param.PARAM: [error, everything]})
+    values = param.fetch(ctx)
+    assert values["Network.FTP.Enabled"] == "yes" and "Audio.A0.Enabled" not in values
+    assert [path.partition("?")[2] for _m, path, _b in ctx.transport.sent][1] == "action=list"
+    ctx = context({param.PARAM: recorded("9.80-parameters.txt") + b"# Error: Error -1 getting param in group 'Log'\n"})
+    param.fetch(ctx)
+    assert len(ctx.transport.sent) == 1, "one group that is not there is no reason to ask again"
+
+
 def test_only_what_changed_is_sent_in_the_body_and_never_a_mask() -> None:
     ctx = context({param.PARAM: b"OK\r\n"})
     ctx.fresh["users"] = {}

@@ -177,6 +177,15 @@ OLD: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
+def test_the_documents_and_what_goes_with_them() -> None:
+    named = {document.name: document for document in VapixDriver.documents}
+    assert set(named) == {"param", "clock", *OTHERS}
+    assert all(document.fetch for document in named.values())
+    assert {name for name, document in named.items() if document.store is None} == {"apis", "clock", "disks"}
+    assert named["users"].credible is accounts.credible and named["firewall"].transaction == "firewall"
+    assert [transaction.name for transaction in VapixDriver.transactions] == ["firewall"]
+
+
 def test_every_binding_has_a_row() -> None:
     """Removing one fails here or there."""
     known = {(settings.pattern_of(settings.parse_key(key)) or settings.parse_key(key), document)
