@@ -310,3 +310,18 @@ def test_what_stands_in_for_a_document_is_asked_only_where_that_is_not_offered()
         assert readings["services.telnet.enabled"]["state"] == "unsupported"
         asked = {entry.operation for entry in run.log()}
         assert not asked & {"GET System/Network/Ehome", "GET System/Network/telnetd"}
+
+
+@pytest.mark.parametrize(
+    ("lock", "expected"),
+    [
+        ({"maxIllegalLoginTimes": "4", "maxIllegalLoginLockTime": "10"}, (True, 4, 600)),
+        ({"enabled": "false"}, (False, None, None)),
+    ],
+)
+def test_the_lock_of_the_device_is_told_to_the_lock_budget(lock: dict[str, str], expected: tuple[Any, ...]) -> None:
+    with rig(ISAPI) as run:
+        for name, value in lock.items():
+            run.device.edit("Security/illegalLoginLock", name, value)
+        rules = run.plan({}, **first("Camera-12345"))["lock_rules"]
+        assert (rules["locks"], rules["attempts"], rules["seconds"]) == expected and rules["source"]

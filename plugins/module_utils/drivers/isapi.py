@@ -22,7 +22,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_network as network
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_system as system
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_time as clock
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number, status_of, user_check
@@ -189,9 +188,7 @@ class IsapiDriver(Driver):
             return LockRules(source=f"{source} was not read")
         if ctx.lock["enabled"].lower() == "false":
             return LockRules(source=source, locks=False)
-        told = {"text": f"<a><{system.DURATION}>{ctx.lock['time']}</{system.DURATION}></a>", "most": ctx.lock["most"]}
-        unit, time = system.seconds_per_unit(told), number(ctx.lock["time"])
-        return LockRules(number(ctx.lock["attempts"]), time * unit if unit and time else None, source, True)
+        return LockRules(number(ctx.lock["attempts"]), number(ctx.lock.get("seconds")), source, True)
 
     def restart(self, ctx: IsapiContext) -> None:
         ctx.send("PUT", "System/reboot")

@@ -207,7 +207,8 @@ class IsapiContext(Context):
                 )
             self.transport.auth = auth.Basic(self.credential.username, self.credential.password)
         else:
-            raise told
+            raise Refused(f"{self.name}: the device offers no login that is known here; nothing was sent.",
+                          "Digest by MD5 or SHA-256 is needed (Security/webCertificate).")  # fmt: skip
 
     def use(self, credential: Credential | None) -> None:
         self.credential = credential

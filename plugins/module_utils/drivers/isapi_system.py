@@ -26,19 +26,29 @@ ATTEMPTS, DURATION = "maxIllegalLoginTimes", "maxIllegalLoginLockTime"
 
 
 def keep_lock(ctx: IsapiContext, tree: Tree) -> Any:
-    """The unit of the lock time goes into the tree: `range` is the most that the device takes, "" where not told."""
-    most = ctx.told(DURATION, "max")
-    ctx.lock = {"enabled": xml.get(tree, "enabled", ""), "attempts": xml.get(tree, ATTEMPTS, ""),
-                "time": xml.get(tree, DURATION, ""), "most": str(most or "")}  # fmt: skip
-    return {**tree, "most": str(most or "")}
+    """What tells the unit of the lock time goes into the tree: `most`, the most that the device takes ("": not told),
+    and `kind`."""
+    ctx.ask_capabilities()
+    most = str(ctx.told(DURATION, "max") or "")
+    kept = {**tree, "most": most, "kind": "recorder" if ctx.recorder else "camera"}
+    ctx.lock = {"enabled": xml.get(tree, "enabled", ""), "attempts": xml.get(tree, ATTEMPTS, "")}
+    told = minutes(kept)
+    if not isinstance(told, Reading) and told is not ABSENT:
+        ctx.lock["seconds"] = str(told * 60)
+    return kept
 
 
 def seconds_per_unit(tree: Tree) -> int | None:
-    """60: the lock time is in minutes (cameras: at most 120). 1: in seconds (terminals: 1800). None: unclear."""
-    told = number(tree.get("most", "")) or number(xml.get(tree, DURATION, ""))
-    if told is None or 120 < told < 300:
-        return None
-    return 60 if told <= 120 else 1
+    """60: the lock time is in minutes (cameras: at most 120). 1: in seconds (terminals: 1800). None: unclear; no
+    recorder was seen that tells, so a small number of one may be either."""
+    most, told = number(tree.get("most", "")), number(xml.get(tree, DURATION, ""))
+    for value in filter(None, (most, told)):
+        if 120 < value < 300:
+            return None
+        if value >= 300:
+            return 1
+        return 60 if most or tree.get("kind") == "camera" else None
+    return None
 
 
 def attempts(tree: Tree) -> Any:

@@ -241,26 +241,30 @@ def test_time_servers_come_and_go_as_rows() -> None:
 
 
 # -- lock --------------------------------------------------------------------------------------------------------------
-def lock(attempts: str, time: str, most: str = "") -> dict[str, str]:
+def lock(attempts: str, time: str, most: str = "", kind: str = "camera") -> dict[str, str]:
     inner = f"<enabled>true</enabled><{system.ATTEMPTS}>{attempts}</{system.ATTEMPTS}>"
-    return {
-        **doc(f"<IllegalLoginLock {NS}>{inner}<{system.DURATION}>{time}</{system.DURATION}></IllegalLoginLock>"),
-        "most": most,
-    }
+    text = f"<IllegalLoginLock {NS}>{inner}<{system.DURATION}>{time}</{system.DURATION}></IllegalLoginLock>"
+    return {**doc(text), "most": most, "kind": kind}
 
 
 @pytest.mark.parametrize(
-    ("time", "most", "minutes"),
-    [("30", "120", 30), ("1800", "", 30), ("1800", "7200", 30), ("30", "", 30), ("60", "7200", 1)],
-)
-def test_the_unit_of_the_lock_time(time: str, most: str, minutes: int) -> None:
-    assert system.minutes(lock("3", time, most)) == minutes
+    ("time", "most", "kind", "minutes"),
+    [
+        ("30", "120", "camera", 30), ("1800", "", "camera", 30), ("1800", "7200", "recorder", 30),
+        ("30", "", "camera", 30), ("60", "7200", "recorder", 1), ("1800", "", "recorder", 30),
+        ("30", "120", "recorder", 30),
+    ],
+)  # fmt: skip
+def test_the_unit_of_the_lock_time(time: str, most: str, kind: str, minutes: int) -> None:
+    assert system.minutes(lock("3", time, most, kind)) == minutes
 
 
-def test_a_lock_time_that_could_be_both_is_no_value() -> None:
-    found = system.minutes(lock("3", "200"))
+@pytest.mark.parametrize(("time", "kind"), [("200", "camera"), ("60", "recorder")])
+def test_a_lock_time_that_could_be_both_is_no_value(time: str, kind: str) -> None:
+    tree = lock("3", time, "", kind)
+    found = system.minutes(tree)
     assert isinstance(found, Reading) and found.state == UNVERIFIABLE
-    assert system.minutes_limits(None, lock("3", "200"), "", 30)
+    assert system.minutes_limits(None, tree, "", 30)
 
 
 def test_switching_the_lock_off_is_zero_attempts() -> None:
