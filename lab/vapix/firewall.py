@@ -117,7 +117,9 @@ def check_rule(rule: Any) -> None:
         if "port" in rule:
             int(rule["port"]["portNum"])
         if "portRange" in rule:
-            int(rule["portRange"]["start"]), int(rule["portRange"]["end"])
+            span = [int(rule["portRange"][key]) for key in ("start", "end")]
+            if not 0 < span[0] <= span[1] < 65536:
+                raise ValueError
         if rule["ruleType"] == "FILTER":
             if rule["filter"]["policy"] not in ("ACCEPT", "DROP"):
                 raise ValueError

@@ -32,6 +32,7 @@ class Type:
     entries: tuple[tuple[str, str | None, bool], ...] = ()
 
     @classmethod
+    @functools.cache
     def parse(cls, text: str) -> Type:
         words, _unused, tail = text.partition(":") if not text.startswith("bool ") else (text, "", "")
         kind, *rest = words.split()
@@ -89,7 +90,7 @@ class Type:
         return [*lines, f"{indent}</{self.kind}>"]
 
 
-@dataclass
+@dataclass(slots=True)
 class Parameter:
     name: str  # without "root."
     digits: str
