@@ -333,3 +333,12 @@ def test_two_sides_of_one_parameter_are_no_side_effect(what: str) -> None:
     with rig(VAPIX, values=values) as run:
         result = run.harden(design)
         assert {line["outcome"] for line in result["outcomes"].values()} == {"changed"}, result["outcomes"]
+
+
+def test_an_account_for_ssh_only_changes_a_digest() -> None:
+    with rig(VAPIX, values={"Network.SSH.Enabled": "yes"}) as run:
+        before = run.read()["snapshot"]["documents"]
+        run.lab.call(lambda: run.device.ssh_users.update(backdoor={"username": "backdoor", "comment": ""}))
+        after = run.read()["snapshot"]["documents"]
+        assert "digest" in before["ssh_users"], before["ssh_users"]
+        assert [name for name in after if before[name] != after[name]] == ["ssh_users"]

@@ -25,6 +25,7 @@ TIME = "/axis-cgi/time.cgi"
 SYSLOG = "/axis-cgi/remotesyslog.cgi"
 NETWORK = "/axis-cgi/network_settings.cgi"
 SSH = "/axis-cgi/ssh.cgi"
+SSH_USERS = "/ssh/v2/users"
 SNMP = "/snmp/v1"
 DISKS = "/axis-cgi/disks/list.cgi"
 PASSPHRASE = "/user-management/v2/settings/passphraseComplexity"
@@ -202,6 +203,18 @@ def store_ssh(ctx: Any, old: Tree, new: Tree) -> Stored | None:
         sent = {"enabled": new["enabled"]}
         ctx.json(SSH, "setSshConfiguration", sent, write=True, version=_need(ctx, "ssh"))
     return None
+
+
+def fetch_ssh_users(ctx: Any) -> Tree:
+    """Names of the accounts that are for SSH only, a list of its own (section 11); asked only where SSH is on."""
+    if param.flag(ctx.params, "Network.SSH.Enabled") is not True:
+        return []
+    if ctx.version < RELEASED_REST:
+        raise Unsupported(f"{ctx.name}: this firmware does not tell its SSH accounts.")
+    data = ctx.rest("GET", SSH_USERS)
+    if not isinstance(data, list) or not all(isinstance(row, dict) and "username" in row for row in data):
+        raise BadAnswer(f"{ctx.name}: {SSH_USERS}: the answer has another shape.")
+    return sorted(str(row["username"]) for row in data)
 
 
 def fetch_snmp(ctx: Any) -> Tree:

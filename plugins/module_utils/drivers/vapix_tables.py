@@ -41,6 +41,7 @@ DOCUMENTS: tuple[Document, ...] = (
              rest=lambda tree: [[row["Severity"], row["SyslogFormat"]] for row in tree["servers"]]),
     Document("wired", apis.fetch_wired, apis.store_wired),
     Document("ssh", apis.fetch_ssh, apis.store_ssh),
+    Document("ssh_users", apis.fetch_ssh_users, rest=_all),
     Document("snmp", apis.fetch_snmp, apis.store_snmp),
     Document("disks", apis.fetch_disks, rest=lambda tree: {name: disk["encrypted"] for name, disk in tree.items()}),
     Document("firewall", firewall.fetch, firewall.store, transaction="firewall",

@@ -530,6 +530,21 @@ def test_ssh_is_asked_by_json_only_where_no_parameter_tells_it_and_an_unknown_an
         apis.fetch_ssh(ctx)
 
 
+def test_accounts_for_ssh_only_are_looked_at_where_ssh_is_on() -> None:
+    ctx = context({"/config/rest" + apis.SSH_USERS: {"status": "success", "data": [{"username": "b"},
+                                                                                   {"username": "a"}]}})  # fmt: skip
+    ctx.params = {"Network.SSH.Enabled": "no"}
+    assert apis.fetch_ssh_users(ctx) == [] and ctx.transport.sent == []
+    ctx.params = {"Network.SSH.Enabled": "yes"}
+    assert apis.fetch_ssh_users(ctx) == ["a", "b"]
+    ctx.transport.answers["/config/rest" + apis.SSH_USERS] = {"status": "success", "data": {"x": 1}}
+    with pytest.raises(BadAnswer):
+        apis.fetch_ssh_users(ctx)
+    ctx.version = (9, 80)
+    with pytest.raises(Unsupported):
+        apis.fetch_ssh_users(ctx)
+
+
 def test_snmp_by_rest_where_the_parameters_have_gone() -> None:
     place = "/config/rest" + apis.SNMP
     parts = {"snmpV1": {"enabled": True}, "snmpV2": {"enabled": False}, "snmpV3": {"enabled": False}}

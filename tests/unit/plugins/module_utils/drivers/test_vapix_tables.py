@@ -179,9 +179,10 @@ OLD: list[tuple[str, Any]] = [
 
 def test_the_documents_and_what_goes_with_them() -> None:
     named = {document.name: document for document in VapixDriver.documents}
-    assert set(named) == {"param", "clock", *OTHERS}
+    assert set(named) == {"param", "clock", "ssh_users", *OTHERS}
     assert all(document.fetch for document in named.values())
-    assert {name for name, document in named.items() if document.store is None} == {"apis", "clock", "disks"}
+    reading = {name for name, document in named.items() if document.store is None}
+    assert reading == {"apis", "clock", "disks", "ssh_users"}
     assert named["users"].credible is accounts.credible and named["firewall"].transaction == "firewall"
     assert [transaction.name for transaction in VapixDriver.transactions] == ["firewall"]
 
