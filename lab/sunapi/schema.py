@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Parameter:
                 raise invalid(self.name)
             return text == "True"
         if self.kind == "int":
-            if not text.lstrip("-").isdigit() or not self.low <= int(text) <= self.high:
+            if not re.fullmatch(r"-?[0-9]{1,9}", text) or not self.low <= int(text) <= self.high:
                 raise invalid(self.name)
             return int(text)
         if self.kind == "enum" and text not in self.words:

@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 import base64
+import copy
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -372,3 +374,28 @@ def test_h42_an_old_login_goes_on() -> None:
             assert cam.session.get(url, auth=keep, timeout=5).status_code == 200
             cam.call("security.users", "update", body=encrypted(pem, NEW), **own)
             assert cam.session.get(url, auth=keep, timeout=5).status_code == status
+
+
+def again(device: Any) -> None:
+    device.state, device.stored = copy.deepcopy(device.factory), copy.deepcopy(device.factory)
+
+
+@pytest.mark.parametrize("model", ["sunapi-modern", "sunapi-old", "sunapi-factory"])
+def test_nonsense_never_breaks_the_device(model: str) -> None:
+    """Leaving the lab raises when a device failed; here each parameter gets values of every wrong kind."""
+    values = ["", "0", "-1", "--5", "99999999999", "\u00b2", "True", "banana", "a,b", "%00", "{}", "../x", "x" * 300]
+    draw = random.Random(7)
+    with camera(model) as cam:
+        for cgi, menus in cam.device.schema.items():
+            for name, menu in menus.items():
+                for action in (*menu.actions, "nothing"):
+                    if (name, action) in (("power", "control"), ("factoryreset", "control")):
+                        continue
+                    chosen = draw.sample(sorted(menu.parameters), min(3, len(menu.parameters)))
+                    query = "".join(f"&{key}={draw.choice(values)}" for key in chosen)
+                    path = f"/stw-cgi/{cgi}.cgi?msubmenu={name}&action={action}{query}"
+                    try:
+                        body = draw.choice([None, b"", b"nonsense", b"\xff\xfe"])
+                        assert cam.ask(path, body, as_json=draw.random() < 0.5).status_code in (200, 401, 403, 404)
+                    except requests.ConnectionError:
+                        cam.lab.call(lambda: again(cam.device))  # shut out, or its ports have moved
