@@ -12,7 +12,7 @@ import fnmatch
 import functools
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -133,14 +133,17 @@ class Tree:
     def load(cls, name: str, places: dict[str, str]) -> Tree:
         """The table `trees/NAME.txt` with its placeholders filled."""
         tree = cls()
-        for line in _lines(name):
-            tree.add(line, places)
+        for row in _rows(name):
+            tree.put_row(replace(row), places)
         return tree
 
     def add(self, line: str, places: dict[str, str]) -> None:
-        row = Parameter.parse(line)
-        for mark, text in places.items():
-            row.value = row.value.replace("{" + mark + "}", text)
+        self.put_row(Parameter.parse(line), places)
+
+    def put_row(self, row: Parameter, places: dict[str, str]) -> None:
+        if "{" in row.value:
+            for mark, text in places.items():
+                row.value = row.value.replace("{" + mark + "}", text)
         self.rows[row.name] = row
 
     def remove(self, pattern: str) -> None:
@@ -150,8 +153,10 @@ class Tree:
 
     def sort(self) -> None:
         """Newly added parameters beside the others of their group, as a device lists them."""
-        heads = list(dict.fromkeys(name.partition(".")[0] for name in self.rows))
-        self.rows = dict(sorted(self.rows.items(), key=lambda pair: heads.index(pair[0].partition(".")[0])))
+        groups: dict[str, dict[str, Parameter]] = {}
+        for name, row in self.rows.items():
+            groups.setdefault(name.partition(".")[0], {})[name] = row
+        self.rows = {name: row for rows in groups.values() for name, row in rows.items()}
 
     def get(self, name: str, default: str = "") -> str:
         return self.rows[name].value if name in self.rows else default
@@ -271,6 +276,6 @@ def _is_address(text: str) -> bool:
 
 
 @functools.cache
-def _lines(name: str) -> list[str]:
+def _rows(name: str) -> list[Parameter]:
     text = (TREES / f"{name}.txt").read_text(encoding="utf-8")
-    return [line for line in text.split("\n") if line and not line.startswith("#")]
+    return [Parameter.parse(line) for line in text.split("\n") if line and not line.startswith("#")]

@@ -92,6 +92,15 @@ def test_an_unknown_group_is_an_error_line_and_the_next_group_lacks_its_prefix()
     ]
 
 
+def test_devices_of_one_model_share_nothing() -> None:
+    one, other = Client(), Client()
+    before = other.device.public_state()
+    one.update({"Network.Bonjour.Enabled": "no", "Network.HostName": "cam-7"})
+    one.device.attack("new-account")
+    one.rest("PATCH", "rest/lldp/v1", {"activated": False})
+    assert other.device.public_state() == before and Client().device.tree.is_on("Network.Bonjour.Enabled")
+
+
 def test_wildcards_and_the_prefix_select_the_same() -> None:
     client = Client("vapix-9")
     assert set(client.params("root.System.BoaGroupPolicy")) == set(client.params("System.BoaGroupPolicy.*"))
