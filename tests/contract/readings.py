@@ -58,6 +58,7 @@ def read(run: Rig) -> dict[str, Any]:
     """Everything that the driver reads of the device, now."""
     spec = run.spec() if "http" in {one.kind for one in run.device.listeners()} else run.https()
     with Session(spec) as session:
+        session.wanted |= {binding.key for binding in session.driver.bindings}  # also what is read on demand only
         trees = reading.fetch(session)
         told = {
             "documents": sorted(reading.digests(session.driver, trees)),

@@ -169,7 +169,7 @@ def _cloud(tree: Tree) -> Any:
     told = tree.get("nwservice.miemasunet.newservice.supported")
     if told is None or told == "no":
         return Reading(NOT_OFFERED, why="the camera says that it has no cloud service", source="capability")
-    return look("the maker's cloud service (Network), which this camera has")
+    return look("the maker's cloud service, which this camera has")
 
 
 def _camera_state(tree: Tree, item: str) -> Any:
@@ -195,31 +195,32 @@ def _storage(tree: Tree) -> str:
 
 def look(where: str, state: str = UNREADABLE) -> Reading:
     """A named manual check."""
-    why = f"no documented call reaches it, a person must look in the device's web page at: {where}"
+    why = f"no documented call reaches it, a person must look in the device's own menu at: {where}"
     return Reading(state, why=why, source=_UM)
 
 
 # key: where a camera and a recorder have it; "" where the sources do not say that such a device has it at all
 MANUAL: dict[str, tuple[str, str]] = {
-    "auth.lockout_attempts": ("User mng., Security: failures before a lock (default 5 within 10 s)", ""),
-    "auth.lockout_minutes": ("User mng., Security: how long a lock lasts (default 30 s)", ""),
-    "access.mode": ("User mng., Host auth. (source addresses)", "User management, host authentication"),
-    "access.sources": ("User mng., Host auth. (source addresses)", "User management, host authentication"),
-    "dot1x.enabled": ("User mng., IEEE 802.1X", ""),
-    "video.authentication": ("User mng., User auth. (On; unregistered users not used)", "User management"),
-    "video.encryption": ("Network, SRTP", ""),
-    "events.tamper": ("Alarm, scene change, impact and casing open", ""),
-    "services.snmp_v1.enabled": ("Network, SNMP", "Network, SNMP"),
-    "services.snmp_v2c.enabled": ("Network, SNMP", "Network, SNMP"),
-    "services.snmp_v3.enabled": ("Network, SNMP", "Network, SNMP"),
-    "services.upnp.enabled": ("Network, UPnP", ""),
-    "services.ftp.enabled": ("Network, FTP", "Network, FTP"),
-    "tls.min_version": ("", "Network, HTTPS: TLS versions"),
-    "time.sync": ("", "Time: NTP"),
-    "time.servers": ("", "Time: NTP"),
-    "storage.array_level": ("", "Maintenance, disks: recording mode (single, RAID 1, 5 or 6)"),
-    "storage.array_state": ("", "Maintenance, disks: state of the array"),
-}
+    "auth.lockout_attempts": ("User management, Security: failures before a lock (default 5 within 10 s)", ""),
+    "auth.lockout_minutes": ("User management, Security: how long a lock lasts (default 30 s)", ""),
+    "access.mode": ("User management, Host authentication (source addresses)", "host authentication"),
+    "access.sources": ("User management, Host authentication (source addresses)", "host authentication"),
+    "dot1x.enabled": ("User management, IEEE 802.1X", ""),
+    "video.authentication": ("User management, User authentication (On; unregistered users not used)",
+                             "user authentication"),
+    "video.encryption": ("Network settings, SRTP", ""),
+    "events.tamper": ("Alarm settings: scene change, impact, casing open", ""),
+    "services.snmp_v1.enabled": ("Network settings, SNMP", "network settings, SNMP"),
+    "services.snmp_v2c.enabled": ("Network settings, SNMP", "network settings, SNMP"),
+    "services.snmp_v3.enabled": ("Network settings, SNMP", "network settings, SNMP"),
+    "services.upnp.enabled": ("Network settings, UPnP", ""),
+    "services.ftp.enabled": ("Network settings, FTP", "network settings, FTP"),
+    "tls.min_version": ("", "HTTPS settings: TLS versions"),
+    "time.sync": ("", "date and time: NTP"),
+    "time.servers": ("", "date and time: NTP"),
+    "storage.array_level": ("", "disk settings: recording mode (single, RAID 1, 5 or 6)"),
+    "storage.array_state": ("", "disk settings: state of the array"),
+}  # fmt: skip
 
 
 def _manual(key: str) -> Binding:
