@@ -325,6 +325,8 @@ BINDINGS: tuple[Binding, ...] = (
     _row("wireless.*.enabled", "WLan", lambda tree, item: edit.truth(tree[f"{item}.Enable"]), _put_card, items=_cards),
     _row("wireless.*.ssid", "WLan", _wireless("SSID"), items=_cards),
     _row("wireless.*.security", "WLan", _cipher, items=_cards),
+    _row("wireless.*.tkip", "WLan", lambda tree, item: "TKIP" in tree.get(f"{item}.Encryption", "").upper(),
+         items=_cards),
     _row("storage.edge_recording", "RecordMode", _records, _put_records),
     _row("storage.state", "storage", _storage),
     _switch("events.tamper", "BlindDetect", together=all),

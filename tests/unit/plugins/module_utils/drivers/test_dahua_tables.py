@@ -161,6 +161,7 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     'wireless."eth1".enabled': (True, False, {"WLan.eth1.Enable": "false"}),
     'wireless."eth1".ssid': ("site", None, {}),
     'wireless."eth1".security': ("wpa", None, {}),
+    'wireless."eth1".tkip': (False, None, {}),
     "storage.edge_recording": (True, False, {"RecordMode.[0].Mode": "2"}),
     "storage.state": ("ok", None, {}),
     "events.tamper": (False, True, {"BlindDetect.[0].Enable": "true"}),
@@ -301,6 +302,17 @@ def test_the_filter_fills_free_places_and_empties_those_that_go() -> None:
 
 
 # -- zones -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("said", "security", "tkip"),
+    [("Off", "none", False), ("WEP128Bits", "wep", False), ("WPA-PSK-TKIP", "wpa", True),
+     ("WPA-PSK-CCMP", "wpa", False), ("WPA2-PSK-CCMP", "wpa2", False), ("On", ABSENT, False)],
+)  # fmt: skip
+def test_wireless_encryption_in_the_devices_words(said: str, security: Any, tkip: bool) -> None:
+    tree = {"eth1.Enable": "true", "eth1.Encryption": said}
+    found = {key: binding_of(f'wireless."eth1".{key}')[0].get(tree, "eth1") for key in ("security", "tkip")}
+    assert found == {"security": security, "tkip": tkip}
+
+
 def test_an_address_without_a_mask_or_with_nonsense_is_still_told() -> None:
     assert edit.address({"eth0.IPAddress": "192.0.2.20"}) == ["192.0.2.20/32"]
     assert edit.address({"eth0.IPAddress": "nonsense", "eth0.SubnetMask": "x"}) == ["nonsense"]
