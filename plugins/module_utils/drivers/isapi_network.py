@@ -28,7 +28,7 @@ PROTOCOLS = tuple(WORD_OF.values())
 def protocols(tree: Tree) -> dict[str, str]:
     """{our word: path of the row}. A protocol that we have no word for is called as the device calls it."""
     found: dict[str, str] = {}
-    for index, node in enumerate(xml.find(tree, "AdminAccessProtocol"), 1):
+    for index, node in enumerate(xml.find(tree, "AdminAccessProtocol")[: xml.ROWS], 1):
         name = xml.child(tree, node, "protocol")
         word = WORD_OF.get(name.upper()) or re.sub(r"[^a-z0-9_-]", "_", name.lower())[:40]
         if word:
@@ -192,8 +192,7 @@ def snmp_limits(block: str) -> Callable[..., str | None]:
 
 # -- dynamic DNS -------------------------------------------------------------------------------------------------------
 def _ddns_rows(tree: Tree) -> list[str]:
-    rows = [f"DDNS[{index}]/" for index in range(1, len(xml.find(tree, "DDNS")) + 1)]
-    return rows or [""]
+    return xml.rows(tree, "DDNS") or [""]
 
 
 def ddns_enabled(tree: Tree) -> Any:
@@ -227,8 +226,7 @@ def ddns_text(*names: str) -> Callable[[Tree], str]:
 
 # -- interfaces --------------------------------------------------------------------------------------------------------
 def _interfaces(tree: Tree) -> list[str]:
-    rows = [f"NetworkInterface[{index}]/" for index in range(1, len(xml.find(tree, "NetworkInterface")) + 1)]
-    return rows or [""]
+    return xml.rows(tree, "NetworkInterface") or [""]
 
 
 def _places(tree: Tree, *names: str) -> list[str]:

@@ -108,8 +108,7 @@ _SECURITY = "Transport/Security/enabled"
 
 
 def _streams(tree: Tree) -> list[str]:
-    rows = [f"StreamingChannel[{index}]/" for index in range(1, len(xml.find(tree, "StreamingChannel")) + 1)]
-    return [row for row in rows if xml.has(tree, f"{row}{_SECURITY}")]
+    return [row for row in xml.rows(tree, "StreamingChannel") if xml.has(tree, f"{row}{_SECURITY}")]
 
 
 def stream_login(tree: Tree) -> Any:
@@ -275,8 +274,7 @@ def recording_state(tree: Tree) -> Any:
 
 
 def _tracks(tree: Tree) -> list[str]:
-    rows = [f"Track[{index}]/" for index in range(1, len(xml.find(tree, "Track")) + 1)]
-    return [row for row in rows if xml.has(tree, f"{row}Enable")]
+    return [row for row in xml.rows(tree, "Track") if xml.has(tree, f"{row}Enable")]
 
 
 def edge_recording(tree: Tree) -> Any:

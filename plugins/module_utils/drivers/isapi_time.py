@@ -117,7 +117,7 @@ def store_time(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
 
 
 def _ntp_rows(tree: Tree) -> list[str]:
-    return [f"NTPServer[{index}]" for index in range(1, len(xml.find(tree, "NTPServer")) + 1)]
+    return xml.rows(tree, "NTPServer")
 
 
 def _host_at(tree: Tree, row: str) -> str:
@@ -154,7 +154,7 @@ def _host_limit(host: str) -> str | None:
 
 
 def servers(tree: Tree) -> list[str]:
-    return [host for row in _ntp_rows(tree) if (host := _host_at(tree, f"{row}/"))]
+    return [host for row in _ntp_rows(tree) if (host := _host_at(tree, row))]
 
 
 def put_servers(tree: Tree, value: list[str]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT
 
+ROWS = 256
 _TOKEN = re.compile(
     r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<![^>]*>|<(/?)([^\s/>]+)((?:[^>\"'/]|/(?!>)|\"[^\"]*\"|'[^']*')*)(/?)>",
     re.S,
@@ -105,10 +106,18 @@ def every(tree: dict[str, str], name: str) -> Iterator[Node]:
     """All elements of this local name, wherever they are."""
     waiting = [parse(tree["text"])]
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.pop()
         if node.name == name:
             yield node
-        waiting[:0] = node.children
+        waiting.extend(reversed(node.children))
+
+
+def rows(tree: dict[str, str], name: str) -> list[str]:
+    """Paths ("NAME[1]/", …) of the rows of a list below the root. ValueError for a list that no device has."""
+    count = len(find(tree, name))
+    if count > ROWS:
+        raise ValueError("too many rows")
+    return [f"{name}[{index}]/" for index in range(1, count + 1)]
 
 
 def value(text: str, node: Node) -> str:

@@ -24,12 +24,14 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isap
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_system as system
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_time as clock
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import IsapiContext
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
     Busy,
     Refused,
     Unsupported,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Limits
 
 CAPTURES = Path(__file__).parents[5] / "tests" / "captures" / "isapi" / "pyHik"
 NS = 'xmlns="http://www.hikvision.com/ver20/XMLSchema"'
@@ -414,3 +416,19 @@ def test_the_old_password_is_left_out_where_the_device_does_not_know_it() -> Non
     ctx.send = lambda *args: (_ for _ in ()).throw(answers.BadContent("no"))
     with pytest.raises(Refused):
         accounts._with_or_without_login(ctx, "PUT", "Security/users/2", doc("<User><id>2</id></User>"), True)
+
+
+def test_a_list_without_end_is_refused_and_the_longest_taken_is_read_in_time() -> None:
+    ctx = IsapiContext(SimpleNamespace(target=SimpleNamespace(name="cam", limits=Limits())), None)
+    rows = "<User><id>1</id></User>" * 9_000
+    tree = ctx.checked("cam: GET x", Answer(200, {}, f"<UserList>{rows}</UserList>".encode()))
+    assert len(list(xml.every(tree, "User"))) == 9_000
+    with pytest.raises(BadAnswer, match="tags"):
+        ctx.checked("cam: GET x", Answer(200, {}, f"<UserList>{rows * 2}</UserList>".encode()))
+
+
+def test_a_list_of_streams_that_no_device_has_is_no_value() -> None:
+    row = "<StreamingChannel><Transport><Security><enabled>true</enabled></Security></Transport></StreamingChannel>"
+    assert system.stream_login(doc(f"<L>{row * xml.ROWS}</L>")) is True
+    with pytest.raises(ValueError, match="rows"):
+        system.stream_login(doc(f"<L>{row * (xml.ROWS + 1)}</L>"))
