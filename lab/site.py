@@ -35,9 +35,11 @@ FAMILIES = {
     "ipro-recorder": (".ipro.recorder", "IproRecorder"),
     "onvif": (".onvif.device", "OnvifDevice"),
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
+    "motion": (".motion.device", "MotionDevice"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
     "vapix": (".vapix.device", "VapixDevice"),
     "sunapi": (".sunapi.device", "SunapiDevice"),
+    "replay": (".replay.device", "ReplayDevice"),
 }
 _SITE_KEYS = {"name", "description", "devices", "attack"}
 _DEVICE_KEYS = {"name", "host", "count", "model", "state", "overrides", "ports", "faults"}
