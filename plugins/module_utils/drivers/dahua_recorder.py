@@ -4,19 +4,16 @@
 """A Dahua recorder and the logins of its cameras (dahua-cgi.md: RemoteDevice, LogicDeviceManager).
 
 Of table RemoteDevice only a few keys are documented; name and password of a camera are written only where the recorder
-shows such keys, and the name is read again. The password cannot be: whether the camera is connected tells.
+shows such keys, and the name is read again. The password cannot be: whether the camera is connected afterwards tells.
 """
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_rpc import Rpc
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError, Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Refused, Unsupported
 
-CONNECT_SECONDS = 8.0  # how long the recorder may take to come in with the new login
-POLL_SECONDS = 0.5
 _TABLE = "RemoteDevice"
 
 
@@ -39,9 +36,6 @@ def tell_camera_login(ctx: Any, address: str, username: str, password: str) -> b
         raise Refused(f"{ctx.name}: the recorder said OK and did not take the login of the camera at {address}.")
     if ctx.transport.target.scheme != "https":
         ctx.notes.append("The camera's password travelled in the address of a request over plain HTTP.")
-    if not connected(ctx, address):
-        ctx.notes.append(f"The recorder did not say within {CONNECT_SECONDS:g} s that the camera at {address} is "
-                         "connected; look at it.")  # fmt: skip
     return True
 
 
@@ -63,32 +57,43 @@ def _read(ctx: Any) -> dict[str, str]:
     return found
 
 
-def connected(ctx: Any, address: str) -> bool:
-    """Does the recorder say, over RPC2, that the camera at an address is connected? Polls until the time is over.
+# -- its cameras -------------------------------------------------------------------------------------------------------
+_STATES = {"connected": "active", "connecting": "partial", "empty": "idle", "disable": "idle"}
+_METHOD, _ALL = "LogicDeviceManager.getCameraState", {"uniqueChannels": [-1]}
 
-    The first answers may still be of the old login, so a recorder that was connected before says so here too.
-    """
-    rpc = Rpc(ctx.transport)
+
+def fetch_cameras(ctx: Any) -> dict[str, Any]:
+    """{"states": {"channel-1": word of the device}}: by the CGI, else by RPC2. Unsupported on what is no recorder."""
+    if ctx.recorder is None:
+        ctx.tables([_TABLE])
+    if not ctx.recorder:
+        raise Unsupported(f"{ctx.name}: the device is no recorder.")
     try:
-        rpc.login(ctx.credential)
-        cameras = rpc.call("LogicDeviceManager.getCameraAll").get("camera")
-        channels = {
-            row.get("UniqueChannel")
-            for row in (cameras if isinstance(cameras, list) else [])
-            if isinstance(row, dict) and isinstance(info := row.get("DeviceInfo"), dict)
-            and info.get("Address") == address
-        }  # fmt: skip
-        deadline = time.monotonic() + CONNECT_SECONDS
-        while channels:
-            told = rpc.call("LogicDeviceManager.getCameraState", {"uniqueChannels": [-1]}).get("states")
-            states = [row for row in (told if isinstance(told, list) else []) if isinstance(row, dict)]
-            if any(row.get("channel") in channels and row.get("connectionState") == "Connected" for row in states):
-                return True
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_SECONDS)
-    except NwcsError:
-        pass
-    finally:
-        rpc.logout()
-    return False
+        told = ctx.api("LogicDeviceManager/getCameraState", _ALL, "getCameraState")
+    except (Unsupported, Refused):
+        rpc = Rpc(ctx.transport)
+        try:
+            rpc.login(ctx.credential)
+            told = rpc.call(_METHOD, _ALL)
+        finally:
+            rpc.logout()
+    rows = told.get("states") if isinstance(told, dict) else None
+    if not isinstance(rows, list):
+        raise BadAnswer(f"{ctx.name}: getCameraState: no states in the answer.")
+    states = {}
+    for row in rows:
+        number = row.get("channel") if isinstance(row, dict) else None
+        if isinstance(number, int) and not isinstance(number, bool):
+            states[f"channel-{number + 1}"] = str(row.get("connectionState", ""))[:40]
+    return {"states": states}
+
+
+def camera_state(tree: dict[str, Any], item: str) -> str:
+    """Connected, Connecting, and several words for "not connected"."""
+    return _STATES.get(tree["states"][item].lower(), "error")
+
+
+def recording_state(tree: dict[str, Any]) -> str:
+    """The worst of all channels that are in use."""
+    found = {camera_state(tree, item) for item in tree["states"]}
+    return next((state for state in ("error", "partial", "active") if state in found), "idle")

@@ -8,6 +8,7 @@ The CGI wants secrets in the address of the request: no message of this driver o
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,6 +57,7 @@ class DahuaContext(Context):
         self.previous: Credential | None = None  # before a change of our own password
         self.lock: dict[str, str] = {}  # table General as last read: its lock rules
         self.offset: int | None = None  # seconds east of UTC, of table NTP as last read
+        self.recorder: bool | None = None  # is it one, by table RemoteDevice; None: not asked yet
         self._at_once: Callable[[], dict[str, text.Table]] | None = None  # what gave all tables in one answer
 
     @property
@@ -170,6 +172,17 @@ class DahuaContext(Context):
     def now() -> float:
         return time.time()
 
+    def api(self, path: str, tree: Any, what: str) -> Any:
+        """A question in JSON under /cgi-bin/api; the decoded answer."""
+        body, headers = json.dumps(tree).encode(), {"Content-Type": "application/json"}
+        answer = self.transport.request("POST", f"/cgi-bin/api/{path}", body=body, headers=headers, idempotent=True)
+        if why := text.failure(f"{self.name}: {what}", answer):
+            raise why
+        try:
+            return decode.json(answer.body, self.transport.target.limits)
+        except BadAnswer as error:
+            raise BadAnswer(f"{self.name}: {what}: {error.message}") from None
+
     # -- tables --------------------------------------------------------------------------------------------------------
     def tables(self, names: Sequence[str]) -> dict[str, Tree | Exception]:
         """The tables: all in one answer where the device has one, else one after the other.
@@ -187,6 +200,9 @@ class DahuaContext(Context):
         general = found.get("General")
         if isinstance(general, dict):
             self.lock = dict(general)
+        if "RemoteDevice" in found:
+            # Refused says neither: then it is asked for its cameras all the same (H23).
+            self.recorder = not isinstance(found["RemoteDevice"], Unsupported)
         return found
 
     def _everything(self) -> dict[str, text.Table] | None:

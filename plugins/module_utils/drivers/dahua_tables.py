@@ -24,6 +24,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_edit as edit
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_recorder as recorder
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused, Unsupported
 
@@ -70,6 +71,7 @@ TABLES: dict[str, str] = {
     "AutoMaintain": "",
     "ChannelTitle": r"\[\d+\]\.Name",
     "VideoWidget": "",
+    "RemoteDevice": "",  # the cameras of a recorder
 }
 
 
@@ -134,6 +136,7 @@ QUESTIONS: dict[str, Callable[[Any], Tree]] = {
     "storage": fetch_storage,
     "login": fetch_login,
     "users": accounts.fetch,
+    "cameras": recorder.fetch_cameras,
 }
 DOCUMENTS: tuple[Document, ...] = (
     Document("information", fetch="information", rest=lambda tree: tree.get("processor", "")),
@@ -145,6 +148,7 @@ DOCUMENTS: tuple[Document, ...] = (
     Document("AccessFilter", fetch="AccessFilter", store=edit.store_filter, rest=_filter_rest),
     Document("clock", fetch="clock"),
     Document("storage", fetch="storage"),
+    Document("cameras", fetch="cameras"),
 )  # fmt: skip
 
 
@@ -329,6 +333,9 @@ BINDINGS: tuple[Binding, ...] = (
          items=_cards),
     _row("storage.edge_recording", "RecordMode", _records, _put_records),
     _row("storage.state", "storage", _storage),
+    _row("recording.state", "cameras", recorder.recording_state, source="dahua-cgi.md: camera disconnect"),
+    _row("recording.jobs.*.state", "cameras", recorder.camera_state, items=lambda tree: list(tree["states"]),
+         source="dahua-cgi.md: camera disconnect"),
     _switch("events.tamper", "BlindDetect", together=all),
     _switch("events.video_loss", "LossDetect", together=all),
     *_either("firmware.auto_update", "AutoUpgrade", "CloudUpgrade"),

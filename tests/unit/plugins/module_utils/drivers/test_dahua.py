@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.nwcs.hardening.plugins.module_utils import auth
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer, Credential
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_accounts as accounts
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_recorder as recorder
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_rpc as rpc
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_session as session
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
@@ -224,6 +225,43 @@ def test_a_broken_connection_is_not_asked_table_by_table() -> None:
         ctx.tables(["General", "NTP"])
     ctx.get = lambda _path: answer(503)
     assert isinstance(ctx.tables(["General"])["General"], Busy)
+
+
+# -- cameras of a recorder ---------------------------------------------------------------------------------------------
+STATES = {"states": [{"channel": 0, "connectionState": "Connected"}, {"channel": 1, "connectionState": "Connecting"},
+                     {"channel": 2, "connectionState": "Empty"}, {"channel": "x"}, 7]}  # fmt: skip
+
+
+def recorder_context(*replies: object) -> session.DahuaContext:
+    ctx = session.DahuaContext(Device(*replies), Credential("admin", "x"))
+    ctx.recorder = True
+    return ctx
+
+
+def test_what_a_recorder_says_of_its_cameras() -> None:
+    tree = recorder.fetch_cameras(recorder_context(STATES))
+    assert {item: recorder.camera_state(tree, item) for item in tree["states"]} == {
+        "channel-1": "active", "channel-2": "partial", "channel-3": "idle"}  # fmt: skip
+    assert recorder.recording_state(tree) == "partial"
+    assert recorder.recording_state({"states": {}}) == "idle"
+    assert recorder.recording_state({"states": {"channel-1": "Unconnect", "channel-2": "Connected"}}) == "error"
+
+
+def test_rpc2_is_asked_where_the_cgi_does_not_tell() -> None:
+    done = {"result": True, "session": "s", "params": STATES}
+    ctx = recorder_context(answer(501), CHALLENGE, {"result": True, "session": "s"}, done, {"result": True})
+    assert set(recorder.fetch_cameras(ctx)["states"]) == {"channel-1", "channel-2", "channel-3"}
+    assert [path for path, _body in ctx.transport.sent][-1] == "/RPC2" and "logout" in ctx.transport.sent[-1][1]
+
+
+def test_a_camera_is_not_asked_for_its_cameras() -> None:
+    ctx = session.DahuaContext(Device(), Credential("admin", "x"))
+    ctx.recorder = False
+    with pytest.raises(Unsupported, match="no recorder"):
+        recorder.fetch_cameras(ctx)
+    assert ctx.transport.sent == []
+    with pytest.raises(BadAnswer):
+        recorder.fetch_cameras(recorder_context({"states": None}))
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------

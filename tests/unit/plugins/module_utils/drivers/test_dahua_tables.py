@@ -101,6 +101,7 @@ def trees() -> dict[str, Any]:
         "information": {"serialNumber": "SIM123", "deviceType": "IPC-1"},
         "version": {"version": "2.880.0.R,build:2023-11-15"},
         "login": {"schemes": ["digest-md5"]},
+        "cameras": {"states": {"channel-1": "Connected", "channel-2": "Unconnect"}},
         "storage": {"rows": [{"State": "Success", "Detail[0].IsError": "false"}]},
     }
 
@@ -164,6 +165,9 @@ ROWS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     'wireless."eth1".tkip': (False, None, {}),
     "storage.edge_recording": (True, False, {"RecordMode.[0].Mode": "2"}),
     "storage.state": ("ok", None, {}),
+    "recording.state": ("error", None, {}),
+    'recording.jobs."channel-1".state': ("active", None, {}),
+    'recording.jobs."channel-2".state': ("error", None, {}),
     "events.tamper": (False, True, {"BlindDetect.[0].Enable": "true"}),
     "events.video_loss": (False, True, {"LossDetect.[1].Enable": "true"}),
     "firmware.auto_update": (True, False, {"AutoUpgrade.Enable": "false", "CloudUpgrade.Enable": "false"}),
@@ -262,7 +266,7 @@ def test_names_of_several_channels_are_not_overwritten_with_one() -> None:
 # Tables of which nothing is modelled: their digest alone shows a change.
 RECORDED = frozenset({
     "LoginAuthCtrl", "RecordStoragePoint", "MovedDetect", "StorageNotExist", "StorageFailure", "StorageLowSpace",
-    "StorageGroup", "NetAbort", "IPConflict", "AutoMaintain", "VideoWidget",
+    "StorageGroup", "NetAbort", "IPConflict", "AutoMaintain", "VideoWidget", "RemoteDevice",
 })  # fmt: skip
 
 
