@@ -36,12 +36,13 @@ DRIVERS: dict[str, Driver] = {
         SunapiDriver(),
         IproDriver(),
         VapixDriver(),
+        MotionDriver(),
     )
 }
 
 # Programs that run anywhere are tested as they are (make test-real), not by a simulated device.
 PROGRAMS: dict[str, Driver] = {
-    driver.family: driver for driver in (MotionDriver(), ZoneMinderDriver(), MotionEyeDriver())
+    driver.family: driver for driver in (ZoneMinderDriver(), MotionEyeDriver())
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family

@@ -60,6 +60,8 @@ class Family:
     # What the API can do at all (EVERYTHING). Tests of what it cannot are not made for it (driver_cases.families_with).
     has: frozenset[str] = EVERYTHING
     paths: tuple[str, ...] = ("/",)  # how the paths of the API begin: only these count in `reading`
+    # It asks for a login at every path, or closes: another family's driver cannot tell what it is without one.
+    walled: bool = False
     speaks: tuple[str, ...] = ()  # other families whose API its devices have as well
     beyond: Callable[[Any], None] = _nothing  # changes something on the device that no binding models
 

@@ -57,7 +57,7 @@ _NOT_DONE = "Bad Request"
 # In force only after motion has started again (section 1).
 _AT_START = frozenset("webcontrol_localhost stream_localhost stream_port".split())
 _LINE = re.compile(r"^  (\w+) = (.*)$", re.M)
-_STATE = re.compile(r"^Camera (\d+)(?: -- (.*?))? Connection (\w+)\s*$")
+_STATE = re.compile(r"^Camera (\d+)(?: -- (.*?))? (Connection OK|Lost connection)\s*$")
 _VERSION = re.compile(r"Motion (\S+) Running \[(\d+)\] Camera")
 _PARMS = "Its webcontrol_parms, in its own file, says how much can be seen and set over the network: 3 is everything."
 
@@ -205,7 +205,7 @@ def parse_config(text: str) -> Tree:
 
 
 def parse_cameras(text: str) -> Tree:
-    """{"0 cam-01": "OK"} from the lines of detection/connection."""
+    """{"0 cam-01": "Connection OK"} from the lines of detection/connection."""
     found = [match for line in text.splitlines() if (match := _STATE.match(line))]
     return {f"{match[1]} {match[2] or ''}".strip(): match[3] for match in found}
 

@@ -213,7 +213,7 @@ def _interface_limit(ctx: Any, _tree: Tree, item: str, value: str) -> str | None
 # -- what runs ---------------------------------------------------------------------------------------------------------
 def _recorded(cameras: Tree, config: Tree, item: str) -> str:
     """A lost camera is an error; one that is there is recorded when films or pictures are written at all."""
-    if cameras.get(item) != "OK":
+    if cameras.get(item) != "Connection OK":
         return "error"
     written = "on" in (config.get("movie_output"), config.get("picture_output"), config.get("movie_output_motion"))
     return "active" if written else "idle"
