@@ -46,7 +46,7 @@ try() {
         failed=1
     fi
 }
-for command in nwcs-doctor nwcs-drift nwcs-lab nwcs-secrets; do
+for command in nwcs-doctor nwcs-drift nwcs-lab nwcs-record-device nwcs-secrets; do
     try "$command" --help
 done
 for module in "$root"/plugins/modules/*.py; do

@@ -131,7 +131,7 @@ class Redactor:
             return True
         if "." in text and all(part in self.words and not part.isdigit() for part in text.split(".")):
             return True
-        if all(part in CIPHER for part in re.split(r"[-_]", text)):
+        if all(part in CIPHER or part.casefold() in self.common for part in re.split(r"[-_]", text)):
             return True
         return bool(_ONE_CHARACTER.fullmatch(text)) and not text.isalpha()
 

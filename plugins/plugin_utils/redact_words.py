@@ -22,7 +22,7 @@ COMMON = frozenset(
     """yes no on off true false enable enabled disable disabled ok none null auto manual static dynamic dhcp dhcpv6 ntp
     utc gmt http https rtsp rtsps tcp udp icmp any all ipv4 ipv6 allow deny accept drop reject permit admin
     administrator operator viewer user anonymous extended root guest digest basic read write rw ro success error fail
-    failed invalid unknown unsupported denied refused not found unauthorized forbidden bad request active inactive idle
+    failed invalid unknown unsupported denied refused not found unauthorized forbidden bad request active inactive idle tkip ccmp aes eap sae personal enterprise websocket websockets
     open closed normal mjpeg jpeg h264 h265 wpa wpa2 wpa3 wep psk sae tls md5 sha sha256 sha-256""".split()
 )
 _SPLIT = re.compile(r"[^A-Za-z0-9_.+-]+")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from driver_cases import Family, Rig, every_family, rig, short_pauses  # noqa: F401
+from driver_cases import Family, Rig, every_model, rig, short_pauses  # noqa: F401
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
@@ -21,9 +21,9 @@ def recorded(run: Rig) -> tuple[recording.Recording, dict[str, Any]]:
     return found, recording.fixture(found, run.family.name, "0.1.0")
 
 
-@every_family
-def test_a_replayed_recording_reads_as_the_device_did(family: Family) -> None:
-    with rig(family) as run:
+@every_model
+def test_a_replayed_recording_reads_as_the_device_did(family: Family, model: str) -> None:
+    with rig(family, model=model) as run:
         spec = run.spec()
         wanted = recording.states(jobs.read(spec)["snapshot"]["readings"])
         _raw, fixture = recorded(run)

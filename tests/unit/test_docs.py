@@ -28,6 +28,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Input
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
     cli_doctor,
     cli_drift,
+    cli_record_device,
     cli_secrets,
     inventory,
     messages,
@@ -42,7 +43,7 @@ PAGES = (
 EXAMPLE = ROOT / "inventory" / "example"
 MAINS = {
     "nwcs-lab": lab_cli.main, "nwcs-drift": cli_drift.main, "nwcs-doctor": cli_doctor.main,
-    "nwcs-secrets": cli_secrets.main,
+    "nwcs-secrets": cli_secrets.main, "nwcs-record-device": cli_record_device.main,
 }  # fmt: skip
 # Commands of others, and the name of our package.
 FOREIGN = {"python3", "mkdir", "cp", "cd", "export", ".", "ansible-vault", "ansible-inventory", "useradd", "install",
