@@ -300,3 +300,13 @@ def test_every_switch_is_written_alone_in_its_request() -> None:
         assert len(run.writes()) == 1
         job = jobs.run({"what": "read", "spec": run.spec()})
         assert job["snapshot"]["readings"]["services.multicast.enabled"]["value"] is False
+
+
+def test_a_filter_whose_list_cannot_be_written_is_not_switched_on() -> None:
+    with rig() as run:
+        result = run.harden({"access": {"mode": "allow", "sources": ["192.0.2.0/24"]}})
+        line = result["outcomes"]["access.sources"]
+        assert line["outcome"] == "refused" and "single addresses" in line["why"]
+        assert run.device.tables["AccessFilter"]["Enable"] is False
+        assert result["outcomes"]["access.mode"]["outcome"] in ("guarded", "refused")
+        assert run.read()["login"] == "current"
