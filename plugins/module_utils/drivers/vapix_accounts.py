@@ -33,7 +33,10 @@ _ROLES = ("admin", "operator", "viewer", "ptz")
 _LINE = re.compile(r'([A-Za-z0-9_-]+)="([^"]*)"?')
 _NAME = re.compile(r"[A-Za-z0-9]{1,14}")
 # Unix accounts that old firmware lists in the groups, for combinations of rights, and those of services.
-_SERVICE = re.compile(r"www[aovp]{1,4}|sdk|acap-.*|streamer|bin|daemon")
+_SERVICES = frozenset(
+    """wwwa wwwao wwwaov wwwaovp wwwaop wwwap wwwav wwwavp wwwo wwwov wwwovp wwwop wwwv wwwvp wwwp
+    sdk streamer bin daemon""".split()
+)
 _DONE = {"add": "Created", "update": "Modified", "remove": "Removed"}
 _STRICT = re.compile(r"[ -~]{1,64}")
 
@@ -63,7 +66,7 @@ def parse(text: str) -> Tree | None:
     known = {*groups.get("digusers", ()), *groups.get("users", ())}
     # Those with a password are listed where the firmware tells; a name that looks like a service's is one only if not.
     listed = [name for name in [*members, *groups.get("digusers", ()), *groups.get("users", ())]
-              if name in known or not _SERVICE.fullmatch(name)]  # fmt: skip
+              if name in known or not (name in _SERVICES or name.startswith("acap-"))]  # fmt: skip
     users = {
         name: {"groups": [group for group in _ROLES if name in groups.get(group, ())]} for name in dict.fromkeys(listed)
     }
