@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
+from change_box import site
 from driver_cases import FAMILIES, Rig, rig, short_pauses  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
@@ -189,6 +191,12 @@ def test_what_nobody_names_is_told_as_not_read_and_what_is_named_is_read_and_wri
         assert result["snapshot"]["readings"]["services.mdns.enabled"]["value"] is False
         run.forget()
         assert run.harden({"services": {"*": {"enabled": False}}})["plan"]["changes"] != [], "an item for all names all"
+
+
+def test_the_controller_names_the_keys_of_design_and_profiles(tmp_path: Path) -> None:
+    with site(tmp_path, "onvif-complete", nwcs_design={"services": {"mdns": {"enabled": False}}}) as place:
+        place.do("info")
+        assert "services.mdns.enabled" in place.work._spec()["wanted"]
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------
