@@ -23,7 +23,7 @@ export LC_ALL := C.UTF-8
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-down test lint unit long molecule faults mutation sanity wheel bench changelog clean force
+.PHONY: help demo demo-down test lint unit long molecule faults mutation capabilities sanity wheel bench changelog clean force
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -64,6 +64,9 @@ mutation: $(VENV)/.dev ## take every row of every driver's table away, one by on
 test-real: $(VENV)/.dev ## motion, ZoneMinder, motionEye and an RTSP server as they are (root, Debian 12; six minutes)
 	$(VENV)/bin/python tests/real/unpack.py build/real
 	$(OWN_HOME) pytest -n 0 -p no:cacheprovider tests/real $(PYTEST_ARGS)
+
+capabilities: $(VENV)/.dev ## find out what can be read and written where: docs/capabilities.md, build/capabilities.json
+	$(OWN_HOME) $(VENV)/bin/python tools/capabilities.py $(CAPABILITIES_ARGS)
 
 sanity: $(VENV)/.dev ## ansible-test sanity on a copy in build/
 	@bash tools/sanity.sh $(SANITY_ARGS)

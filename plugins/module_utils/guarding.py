@@ -65,8 +65,8 @@ class Guards:
                     why = "we are connected by HTTPS, and no other way in remains that the inventory allows"
             elif change.key[0] == "network" and change.key[1] in ("address", "addressing", "gateway"):
                 why = "changing the address of a device is not done from here"
-            elif change.key[0] == "services" and change.key[-1] == "ports" and change.key[1] == scheme:
-                why = "this is the port we are connected to"
+            elif change.key[0] == "services" and change.key[-1] == "ports" and self._goes_by(change.key[1], scheme):
+                why = "this is the port that this run is, or goes on, connected to"
             elif change.key[0] == "access" and shuts_out:
                 why, guard = shuts_out, "seen-address"
             if why:
@@ -82,6 +82,10 @@ class Guards:
     def _will_be(self, service: str) -> bool:
         """Is this way to us open now, or opened by this very plan, and not closed by it?"""
         return self._after(("services", service, "enabled")) is True
+
+    def _goes_by(self, service: str, scheme: str) -> bool:
+        """Does this run come in by a service, or go over to it as soon as that works (HTTPS)?"""
+        return service == scheme or (service == "https" and self._will_be("https"))
 
     def _filter_shuts_out(self) -> str:
         """Why the filter, as this plan leaves it, may shut out us or a recorder (H41, H61); "" when it does not."""

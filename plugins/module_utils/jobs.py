@@ -8,6 +8,7 @@ They run in the controller's worker, or in a module on a gateway; the results ar
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.reading import decode, fetch, observe, snapshot
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+
+RECORDING_SECONDS = 20.0  # how long a recorder that was told new logins may take to record again
+POLL_SECONDS = 1.0
 
 
 def read(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +131,23 @@ def tell(spec: Mapping[str, Any], cameras: Sequence[Mapping[str, str]]) -> dict[
                 told[address] = error.message
                 if not isinstance(error, (Refused, Unsupported)):
                     break  # the way or the moment is bad; the rest was not tried
+        if True in told.values():
+            _until_recording(session)
         return {"told": told, "logins": session.logins, "requests": session.count()}
+
+
+def _until_recording(session: Session) -> None:
+    """A recorder takes a while to come back to its cameras: what is judged after this should not be that moment."""
+    ends = time.monotonic() + RECORDING_SECONDS
+    while time.monotonic() < ends:
+        try:
+            readings = decode(session.driver, session.ctx, fetch(session))
+        except DeviceError:
+            return  # the reading that follows tells
+        jobs = [one for key, one in readings.items() if key[:2] == ("recording", "jobs") and key[-1] == "state"]
+        if not any(one.value in ("error", "partial") for one in jobs):
+            return
+        time.sleep(POLL_SECONDS)
 
 
 def _look_again(session: Session, applier: Applier, first: Any, result: dict[str, Any]) -> None:

@@ -69,6 +69,7 @@ class ChangeRun(NewPasswords):
         """Bring the device to what is wanted, prove it, and record it. In check mode only the plan."""
 
         def work() -> None:
+            self._tell_cameras()  # first: what is recorded then, counts
             spec = self._spec(self._sheet())
             spec["manage_accounts"] = True
             sheet = self._sheet()
@@ -78,7 +79,6 @@ class ChangeRun(NewPasswords):
             for name in self._unproven(wanted):
                 wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "interrupted")
             self._change(spec, wanted, self.state.memory().get("keys") or {})
-            self._tell_cameras()
 
         return self._guarded("harden", work)
 
@@ -104,6 +104,7 @@ class ChangeRun(NewPasswords):
         """
 
         def work() -> None:
+            self._tell_cameras()
             spec = {**self._spec(self._sheet()), "rotation": "named" if accounts or revoke else "own"}
             wanted: dict[tuple[str, ...], Want] = {}
             if revoke:
@@ -114,7 +115,6 @@ class ChangeRun(NewPasswords):
                 wanted[("accounts", "*", "password")] = Want(MANAGED, "strict", "suspicion")
             self.rotation = rotation
             self._change(spec, wanted, {})
-            self._tell_cameras()
 
         return self._guarded("rotate", work)
 

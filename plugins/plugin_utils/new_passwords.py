@@ -163,7 +163,12 @@ class NewPasswords(DeviceRun):
 
     def _tell_cameras(self) -> None:
         """On a recorder: the logins that its cameras have left for it."""
-        if not camera_logins.waiting(self.store):
+        waiting = camera_logins.waiting(self.store)
+        if not waiting:
+            return
+        if self.check:
+            note = f"{len(waiting)} new camera logins wait for this recorder; a real run tells them."
+            self.result["notes"].append(note)
             return
         driver = driver_for(self.device.family)
         spec = self._spec(self._sheet())
@@ -174,8 +179,8 @@ class NewPasswords(DeviceRun):
             self.result["writes"] += sum(told is True for told in answer["told"].values())
             return answer
 
-        usable = send if camera_logins.can_be_told(driver) and not self.check else None
-        typed = bool(self.device.options.get("logins_typed")) and not self.check
+        usable = send if camera_logins.can_be_told(driver) else None
+        typed = bool(self.device.options.get("logins_typed"))
         found, told = camera_logins.tell(self.store, usable, self.device.name, typed)
         self.result["findings"] += found
         if told:
