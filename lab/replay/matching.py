@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,11 +33,13 @@ class Asked:
     login: bool
     scheme: str
     port: int
+    refused: bool = False  # recorded: a login that was answered with another challenge
 
     @classmethod
     def of_recorded(cls, one: Mapping[str, Any]) -> Asked:
         body = (one.get("request") or {}).get("text", "")
-        return cls._of(one["method"], one["path"], body, one["login"], one["scheme"], one["port"])
+        made = cls._of(one["method"], one["path"], body, one["login"], one["scheme"], one["port"])
+        return replace(made, refused=one["login"] and one.get("status") == 401)
 
     @classmethod
     def of_live(cls, method: str, path: str, body: bytes, login: bool, scheme: str, port: int) -> Asked:
@@ -92,7 +94,8 @@ def best(asked: Asked, recorded: Sequence[Asked], used: Mapping[int, int]) -> in
         likeness = asked.likeness(one)
         if likeness >= ALIKE and not (asked.login and not one.login):
             same_way = (one.scheme, one.port) == (asked.scheme, asked.port)
-            ranked.append((likeness, one.login == asked.login, same_way, -used.get(number, 0), -number))
+            rank = (likeness, not one.refused, one.login == asked.login, same_way, -used.get(number, 0), -number)
+            ranked.append(rank)
     return -max(ranked)[-1] if ranked else None
 
 

@@ -42,7 +42,9 @@ _ZONE = re.compile(
     r"[A-Z]{3,4}[+-]?\d{1,2}(?::\d\d){0,2}"
     r"(?:[A-Z]{3,4}(?:[+-]?\d{1,2}(?::\d\d){0,2})?(?:,M\d\d?\.\d\.\d(?:/\d{1,2}(?::\d\d){0,2})?){0,2})?"
 )
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}")
+_MAC = re.compile(
+    r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}"
+)
 _BARE_MAC = re.compile(r"(?=.*[A-Fa-f])[0-9A-Fa-f]{12}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _MAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+")
@@ -175,7 +177,8 @@ class Redactor:
             return special
         words = text.split()
         if len(words) > 1:
-            plain = all(self.keeps(word) for word in words) and sum(c.isdigit() for c in text) <= 3
+            bare = [word.strip("[]():") for word in words]
+            plain = all(self.keeps(word) for word in bare) and sum(c.isdigit() for c in text) <= DIGITS
             return text if plain else self._name(text, "NAME")
         if len(parts := _JOINS.split(text)) > 1:
             return self._joined(text, parts)
@@ -209,8 +212,9 @@ class Redactor:
             return self._url(*match.groups())
         if _HOST.fullmatch(text):
             return self._count("host", f"host-{self._number_of(text.lower().rstrip('.'), 'HOST')}.example")
-        if (match := _RANGE.fullmatch(text)) and (first := self._address(match[1])) and (last := self._address(match[2])):
-            return f"{first}-{last}"
+        if match := _RANGE.fullmatch(text):
+            first, last = self._address(match[1]), self._address(match[2])
+            return f"{first}-{last}" if first and last else None
         return None
 
     def _url(self, scheme: str, place: str, rest: str) -> str:

@@ -14,7 +14,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact import Redactor
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact import DIGITS, Redactor
 
 _LINE = re.compile(r"^(\s*)([A-Za-z0-9_.$\[\]:/{}#-]{1,160})(\s*=\s*)(\"?)(.*?)(\"?)(\s*)$")
 _TAG = re.compile(
@@ -49,7 +49,8 @@ def body(redactor: Redactor, content: bytes, kind: str = "") -> dict[str, Any]:
     start = text.lstrip()[:200].lower()
     if _BARE_HTML.match(text):  # lines of Key=Value, put between <HTML> and </HTML> by an older generation of devices
         return {"text": lines(redactor, text)}
-    if "html" in kind.lower() or start.startswith(("<!doctype html", "<html")):
+    if start.startswith(("<!doctype html", "<html")) or ("html" in kind.lower() and xml(redactor, text) is None
+                                                          and start.startswith("<")):  # fmt: skip
         title = _TITLE.search(text)  # error pages: some devices are known by them
         return _dropped("html", content) | ({"title": redactor.text(title[1].strip())} if title else {})
     if start.startswith("<"):
@@ -106,7 +107,17 @@ def _line(redactor: Redactor, line: str) -> str:
     if re.fullmatch(r"\s*</?html>\s*", line, re.I):
         return line + end
     mark = re.match(r"[#\s]*(?:Error|OK|ERROR)?[:\s]*", line).group()
-    return mark + redactor.text(line[len(mark) :]) + end
+    return mark + said(redactor, line[len(mark) :]) + end
+
+
+def said(redactor: Redactor, text: str) -> str:
+    """A line that is no value of anything: what a program says, word by word. Many digits stay hidden as a whole."""
+    if redactor.keeps(text.strip()):
+        return text
+    digits = sum(len(word) for word in re.findall(r"\S+", text) if re.fullmatch(r"\W*\d+\W*", word))
+    if digits > DIGITS:
+        return redactor.text(text)
+    return re.sub(r"\S+", lambda word: redactor.text(word.group()), text)
 
 
 # -- XML ---------------------------------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ COMMON = frozenset(
     """yes no on off true false enable enabled disable disabled ok none null auto manual static dynamic dhcp dhcpv6 ntp
     utc gmt http https rtsp rtsps tcp udp icmp any all ipv4 ipv6 allow deny accept drop reject permit admin
     administrator operator viewer user anonymous extended root guest digest basic read write rw ro success error fail
-    failed invalid unknown unsupported denied refused not found unauthorized forbidden bad request active inactive idle tkip ccmp aes eap sae personal enterprise websocket websockets
-    open closed normal mjpeg jpeg h264 h265 wpa wpa2 wpa3 wep psk sae tls md5 sha sha256 sha-256""".split()
+    failed invalid unknown unsupported denied refused not found unauthorized forbidden bad request active inactive idle
+    tkip ccmp aes eap sae personal enterprise websocket websockets open closed normal mjpeg jpeg h264 h265 wpa wpa2 wpa3
+    wep psk tls md5 sha sha256 sha-256""".split()
 )
 _SPLIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 _LONGEST = 48
@@ -104,12 +105,14 @@ def _words_of(text: str) -> Iterator[str]:
 
 
 def _constants(tree: ast.AST) -> Iterator[str]:
-    """String constants, without docstrings and sentences; those that are split into words count as words."""
-    lists = {
-        id(node.func.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "split"
-    }
+    """String constants, without docstrings and sentences; lists of words and patterns count as words."""
+    lists: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "split":
+                lists.add(id(node.func.value))
+            elif node.func.attr == "compile" and node.args:
+                lists.add(id(node.args[0]))
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)):
             text = (node.value if isinstance(node.value, str) else node.value.decode("ascii", "replace")).strip()
