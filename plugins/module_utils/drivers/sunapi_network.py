@@ -333,6 +333,19 @@ def store_date(ctx: Any, old: Tree, new: Tree) -> Stored:
     return ctx.send(DATE.path, "set", changed)
 
 
+# -- cameras of a recorder ---------------------------------------------------------------------------------------------
+CAMERAS = "security/cameravalidationstatus"
+
+
+def fetch_cameras(ctx: Any) -> Tree:
+    """{"cameras": {channel: is it connected}, "how": {channel: how its certificate was judged}}."""
+    rows = [row for row in answers.rows(ctx.view(CAMERAS), "Channel", "Channel") if "Connected" in row]
+    return {
+        "cameras": {row["Channel"]: row["Connected"] for row in rows},
+        "how": {row["Channel"]: row.get("CameraValidationStatus", "") for row in rows},
+    }
+
+
 # -- what the schema alone tells ---------------------------------------------------------------------------------------
 def fetch_schema(ctx: Any) -> Tree:
     """{"submenus": {"network/snmp": [actions]}}: also for what has no documented submenu."""

@@ -13,6 +13,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     NOT_OFFERED,
     UNREADABLE,
     UNSUPPORTED,
+    VALUE,
     Binding,
     Document,
     Reading,
@@ -79,6 +80,7 @@ DOCUMENTS: tuple[Document, ...] = (
     _costly("dot1x", DOT1X.fetch, DOT1X.store, rest=rest_of("Enable", "Status")),
     _costly("tamper", TAMPER.fetch, TAMPER.store, rest=rest_of("Enable")),
     _costly("storage", STORAGE.fetch, STORAGE.store, rest=rest_of("Enable")),
+    _costly("cameras", net.fetch_cameras, rest=lambda tree: sorted(tree["how"].items())),
     _costly("interface", INTERFACE.fetch,
              rest=rest_of("IPv4Type", "IPv4Address", "IPv4SubnetMask", "IPv4PrefixLength", "IPv4Gateway")),
 )  # fmt: skip
@@ -276,6 +278,14 @@ def _has(*paths: str) -> Callable[[Tree], Any]:
     return lambda tree: any("view" in tree["submenus"].get(path, ()) for path in paths)
 
 
+def _camera_state(tree: Tree, item: str) -> Any:
+    connected = tree["cameras"][item]
+    if connected not in ("True", "False"):
+        return Reading(UNREADABLE, why="the recorder gives a state that is not documented", source="cameras")
+    why = "the recorder is connected to the camera; whether it records is not told here" if connected == "True" else ""
+    return Reading(VALUE, "active" if connected == "True" else "error", why, "cameras")
+
+
 def _addresses(tree: Tree) -> list[str]:
     return [
         f"{row['IPv4Address']}/{row.get('IPv4PrefixLength') or row.get('IPv4SubnetMask') or 32}"
@@ -344,6 +354,8 @@ BINDINGS: tuple[Binding, ...] = (
     _each("dot1x.enabled", "dot1x", DOT1X, "table: 802.1X", _dot1x_alone),
     _each("events.tamper", "tamper", TAMPER, "table: tampering"),
     _field("storage.edge_recording", "storage", STORAGE, "Enable", "table: SD recording off"),
+    Binding(("recording", "jobs", "*", "state"), ("cameras",), _camera_state, items=lambda tree: list(tree["cameras"]),
+            source="table: video loss / disconnect (NVR)"),
     _read("network.address", "interface", _addresses, "table: interface"),
     _read("network.gateway", "interface",
           lambda tree: [row["IPv4Gateway"] for row in tree["rows"] if row.get("IPv4Gateway")], "table: interface"),

@@ -226,6 +226,22 @@ def test_a_recorders_filter_with_two_kinds_in_force_is_not_guessed() -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    ["Channel.0.Connected=True\r\nChannel.0.CameraValidationStatus=HTTP\r\nChannel.1.Connected=False\r\n",
+     {"cameravalidationstatus": [{"Channel": 0, "Connected": True, "CameraValidationStatus": "HTTP"},
+                                 {"Channel": 1, "Connected": False}]}],
+)  # fmt: skip
+def test_the_cameras_of_a_recorder(body: Any) -> None:
+    tree = net.fetch_cameras(viewed(body))
+    assert tree == {"cameras": {"0": "True", "1": "False"}, "how": {"0": "HTTP", "1": ""}}
+    (row,) = [b for b in SunapiDriver.bindings if b.key == ("recording", "jobs", "*", "state")]
+    assert list(row.items(tree)) == ["0", "1"]
+    on, off = row.get(tree, "0"), row.get(tree, "1")
+    assert (on.value, off.value) == ("active", "error") and "not told" in on.why
+    assert row.get({"cameras": {"0": "Maybe"}}, "0").state == "unreadable"
+
+
+@pytest.mark.parametrize(
     ("policy", "http", "https", "expected"),
     [("HTTP", True, True, "HTTPandHTTPSProprietary"), ("HTTPandHTTPSPublic", False, True, "HTTPSPublic"),
      ("HTTPSPublic", True, True, "HTTPandHTTPSPublic"), ("HTTPandHTTPSProprietary", True, False, "HTTP")],
