@@ -60,6 +60,9 @@ class MotionDevice(Program):
 
     def restarted(self) -> None:
         super().restarted()
+        for key, value in self.state.items():
+            if value is not None and not value.strip():  # a line without a value in its file
+                self.state[key] = None
         self.failed.clear()
         self.at_start = {key: self.state[key] for key in AT_START}
         for digest in self.digests.values():
@@ -94,8 +97,8 @@ class MotionDevice(Program):
         return Response(200, [("Content-Type", "text/plain;")], body)
 
     def _login(self, request: Request, entry: LogEntry, side: str) -> Response | None:
-        limit = int(self.state["webcontrol_lock_attempts"])
-        if side == "webcontrol" and self.failed.get(request.peer, 0) > limit:
+        limit = int(self.at_start["webcontrol_lock_attempts"] or 0)
+        if self.failed.get(request.peer, 0) > limit:
             entry.login = "locked" if "authorization" in request.headers else ""
             return Response(200, [("Content-Type", "text/plain;")], BAD)
         method = self.state[f"{side}_auth_method"]
@@ -114,7 +117,7 @@ class MotionDevice(Program):
             entry.user = given.user
             self.failed.pop(request.peer, None)
             return None
-        if given.outcome == "refused" and side == "webcontrol":
+        if given.outcome == "refused":
             self.failed[request.peer] = self.failed.get(request.peer, 0) + 1
         basic = [("WWW-Authenticate", 'Basic realm="Motion"')]
         return Response(401, basic if method == "1" else digest.challenges(given.stale), DENIED)

@@ -169,5 +169,6 @@ DEFAULTS: dict[str, str | None] = {
 }
 # Never told nor set over the network (webcontrol_parms is of the level above all others).
 HIDDEN = frozenset(["webcontrol_parms"])
-AT_START = ("webcontrol_localhost", "stream_localhost", "stream_port")
+# In force from the next start on.
+AT_START = ("webcontrol_localhost", "stream_localhost", "stream_port", "webcontrol_lock_attempts")
 SWITCHES = frozenset(name for name, value in DEFAULTS.items() if value in ("on", "off"))

@@ -54,8 +54,9 @@ LIST, CONNECTION, START = "/0/config/list", "/0/detection/connection", "/"
 RESTART_SECONDS = 30.0  # five were seen
 POLL_SECONDS = 0.2
 _NOT_DONE = "Bad Request"
-# In force only after motion has started again (section 1).
-_AT_START = frozenset("webcontrol_localhost stream_localhost stream_port".split())
+# In force only after motion has started again (section 1; the lock-out: tried on motion itself).
+_AT_START = frozenset("webcontrol_localhost stream_localhost stream_port webcontrol_lock_attempts "
+                      "webcontrol_lock_minutes".split())  # fmt: skip
 _LINE = re.compile(r"^  (\w+) = (.*)$", re.M)
 _STATE = re.compile(r"^Camera (\d+)(?: -- (.*?))? (Connection OK|Lost connection)\s*$")
 _VERSION = re.compile(r"Motion (\S+) Running \[(\d+)\] Camera")

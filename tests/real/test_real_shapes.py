@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, nwcs.hardening contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated programs answer as the real ones do: the same requests go to both, and the answers have one shape.
+
+A shape is the status, and of the body what does not depend on the machine: names and types of a JSON answer, the lines
+of a text with numbers and paths taken out, the keys of a list.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from programs import Motion, until
+
+from ansible_collections.nwcs.hardening.lab.testing import running_lab
+from ansible_collections.nwcs.hardening.plugins.module_utils.auth import Digest
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError
+from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Target, Transport
+
+Ask = Callable[..., Any]
+
+
+def shape(value: Any) -> Any:
+    """Names and kinds; of a list the shape of its first member. Numbers may be text, and nothing may be a text."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in sorted(value.items())}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return "flag" if isinstance(value, bool) else "value"
+
+
+@contextmanager
+def simulated(model: str, **overrides: Any) -> Iterator[Any]:
+    with running_lab([{"name": "dev", "model": model, "overrides": overrides}]) as lab:
+        yield lab.device("dev")
+
+
+def transport(host: str, port: int, login: tuple[str, str] | None = None) -> Transport:
+    return Transport(Target("program", host, port, "http"), Digest(*login) if login else None)
+
+
+def listens(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def answers(host: str, port: int) -> bool:
+    try:
+        return transport(host, port).request("GET", "/0/current").status == 401
+    except DeviceError:
+        return False
+
+
+# -- motion ------------------------------------------------------------------------------------------------------------
+MOTION = [
+    "/", "/0/config/list", "/0/config/get?query=camera_name", "/0/config/get?query=nonsense",
+    "/0/config/set?camera_name=North%20Gate", "/0/config/get?query=camera_name", "/0/config/set?nonsense=1",
+    "/0/config/set?webcontrol_parms=1", "/0/config/set?stream_localhost=banana",
+    "/0/config/get?query=stream_localhost", "/0/config/set?text_left=%7B%7B%207*7%20%7D%7D%22%3C%26",
+    "/0/config/get?query=text_left", "/0/config/get?query=on_event_end", "/0/config/set?on_event_end=%20",
+    "/0/config/get?query=on_event_end", "/0/detection/connection", "/0/config/write", "/9/config/list", "/cgi-bin/x",
+]  # fmt: skip
+LOGIN = ("admin", "Str0ng-Passw0rd")
+
+
+def motion_shape(answer: Answer, path: str) -> Any:
+    text = answer.body.decode()
+    if path == "/0/config/list":
+        return answer.status, [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
+    return answer.status, re.sub(r"\d+(\.\d+)*", "N", text)
+
+
+def motion_answers(host: str, port: int, stream: int) -> list[Any]:
+    """Without a login, then with one that is made, then wrong ones up to the lock-out."""
+    found: list[Any] = []
+    plain = transport(host, port)
+    for path in MOTION:
+        found.append((path, motion_shape(plain.request("GET", path), path)))
+    try:
+        plain.request("POST", "/0/config/list", body=b"x")
+    except DeviceError as error:
+        found.append(("POST", getattr(error, "reason", "")))
+    for key, value in (("stream_authentication", "v:pw7"), ("stream_auth_method", "2"),
+                       ("webcontrol_lock_attempts", "1"), ("webcontrol_authentication", ":".join(LOGIN)),
+                       ("webcontrol_auth_method", "2")):  # fmt: skip
+        path = f"/0/config/set?{key}={value}"
+        found.append((path, motion_shape(plain.request("GET", path, idempotent=False), path)))
+    ours = transport(host, port, LOGIN)
+    found.append(("write", motion_shape(ours.request("GET", "/0/config/write"), "")))
+    found.append(("restart", motion_shape(ours.request("GET", "/0/action/restart"), "")))
+    until(lambda: not listens(host, stream), "motion's going down", 10)  # the lock-out counts from the next start on
+    until(lambda: listens(host, port) and listens(host, stream), "motion's return", 30)
+    until(lambda: answers(host, stream), "the stream", 30)
+    for path in ("/", "/0/config/list", "/cgi-bin/x"):
+        answer = plain.request("GET", path)
+        found.append((path, answer.status, answer.body, 'Digest realm="Motion"' in answer.headers["www-authenticate"]))
+    for path in MOTION:
+        found.append(("login", path, motion_shape(ours.request("GET", path), path)))
+    for login, name in ((None, "stranger"), (("v", "pw7"), "viewer"), (("v", "wrong"), "wrong")):
+        picture = transport(host, stream, login)
+        answer = picture.request("GET", "/0/current")
+        found.append((name, answer.status, answer.headers.get("content-type")))
+        picture.close()
+    for number in range(4):
+        bad = transport(host, port, ("admin", f"wrong{number}"))
+        answer = bad.request("GET", "/")
+        found.append(("wrong", answer.status, answer.body))
+        bad.close()
+    found.append(("locked", motion_shape(ours.request("GET", "/"), "/")))
+    ours.close()
+    plain.close()
+    return found
+
+
+def test_motion() -> None:
+    with Motion() as program:
+        real = motion_answers("127.0.0.1", program.port, program.stream)
+    nothing = {"webcontrol_auth_method": "0", "webcontrol_authentication": "(null)", "stream_auth_method": "0",
+               "stream_authentication": "(null)", "on_motion_detected": "(null)"}  # fmt: skip
+    with simulated("motion-4", config=nothing) as device:
+        for key, value in nothing.items():
+            if value == "(null)":
+                device.force(**{key: None})
+        ours = motion_answers(device.address, device.ports["http"], device.ports["stream"])
+    assert len(real) == len(ours)
+    for one, other in zip(real, ours, strict=True):
+        assert one == other
