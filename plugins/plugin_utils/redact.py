@@ -151,6 +151,11 @@ class Redactor:
             return self._name(name, "KEY")
         return re.sub(r"[A-Za-z0-9_-]{3,}", lambda match: self._key_part(match.group()), name)
 
+    def item(self, name: str) -> str:
+        """The name of one of several alike things, where a name of a field would stand: as `key`, but no schema name."""
+        return name if self.keeps(name) else self.names.get(name) or self._special(name, in_key=True) or self._name(
+            name, "NAME")  # fmt: skip
+
     def _key_part(self, part: str) -> str:
         return part if part in self.words or self._common(part) else self.names.get(part, part)
 

@@ -75,8 +75,9 @@ def plain(redactor: Redactor, key: str, value: Any) -> Any:
     """JSON data; what stands in a list is judged by the name of the list."""
     if isinstance(value, dict):
         made: dict[str, Any] = {}
+        named = redactor.item if _are_items(value) else redactor.key
         for name, inner in value.items():
-            shown = redactor.key(name)
+            shown = named(name)
             while shown in made:  # two names that only their letters' case told apart
                 shown += "+"
             made[shown] = plain(redactor, name.rpartition(".")[2] or name, inner)
@@ -88,6 +89,17 @@ def plain(redactor: Redactor, key: str, value: Any) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     return redactor.number(key, value)
+
+
+def _are_items(value: dict[str, Any]) -> bool:
+    """Do the names of a map name things (accounts, networks) rather than fields? Then the things are alike."""
+    inner = list(value.values())
+    if len(inner) < 2 or not all(isinstance(one, dict) and one for one in inner):
+        return False
+    shared, whole = set(inner[0]), set(inner[0])
+    for one in inner[1:]:
+        shared, whole = shared & set(one), whole | set(one)
+    return len(shared) * 2 >= len(whole)
 
 
 # -- Key=Value ---------------------------------------------------------------------------------------------------------
