@@ -37,6 +37,7 @@ FAMILIES = {
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
     "motion": (".motion.device", "MotionDevice"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
+    "zoneminder": (".zoneminder.device", "ZoneMinderDevice"),
     "vapix": (".vapix.device", "VapixDevice"),
     "sunapi": (".sunapi.device", "SunapiDevice"),
     "replay": (".replay.device", "ReplayDevice"),

@@ -37,12 +37,13 @@ DRIVERS: dict[str, Driver] = {
         IproDriver(),
         VapixDriver(),
         MotionDriver(),
+        ZoneMinderDriver(),
     )
 }
 
 # Programs that run anywhere are tested as they are (make test-real), not by a simulated device.
 PROGRAMS: dict[str, Driver] = {
-    driver.family: driver for driver in (ZoneMinderDriver(), MotionEyeDriver())
+    driver.family: driver for driver in (MotionEyeDriver(),)
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family

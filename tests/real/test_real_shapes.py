@@ -9,13 +9,15 @@ of a text with numbers and paths taken out, the keys of a list.
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlencode
 
-from programs import Motion, until
+from programs import Motion, ZoneMinder, until
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils.auth import Digest
@@ -132,3 +134,74 @@ def test_motion() -> None:
     assert len(real) == len(ours)
     for one, other in zip(real, ours, strict=True):
         assert one == other
+
+
+# -- ZoneMinder --------------------------------------------------------------------------------------------------------
+def minder_answers(host: str, port: int, allow: Callable[[], None]) -> list[Any]:
+    """From nobody asked for a login to accounts made and removed; `allow` lets the admin use the API (H48)."""
+    found: list[Any] = []
+    plain = transport(host, port)
+
+    def ask(method: str, path: str, form: dict[str, str] | None = None, key: str = "") -> Any:
+        body = urlencode(form).encode() if form else b""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        answer = plain.request(method, f"/zm/api{path}{'?token=' + key if key else ''}", body=body, headers=headers)
+        tree = json.loads(answer.body) if answer.body.strip() else None
+        told = shape(tree)
+        if path == "/configs.json" and answer.status == 200:
+            told = sorted(told["configs"][0]["Config"].keys() & {"Name", "Value", "Type"})
+        elif path.startswith("/monitors") and answer.status == 200:
+            told = sorted(tree)
+        elif path.startswith("/users") and method == "GET" and answer.status == 200:
+            told = [shape(tree["users"]), sorted(tree["pagination"].keys() & {"page", "count", "nextPage"})]
+        words = tree["data"]["exception"] if isinstance(tree, dict) and tree.get("success") is False else None
+        found.append((method, path, answer.status, told, words))
+        return tree
+
+    login = {"user": "admin", "pass": "admin"}
+    for path in ("/host/getVersion.json", "/host/getTimeZone.json", "/users/index/limit:100/page:1.json",
+                 "/configs.json", "/configs/viewByName/ZM_OPT_USE_AUTH.json", "/configs/view/NOPE.json",
+                 "/monitors.json"):  # fmt: skip
+        ask("GET", path)
+    ask("POST", "/host/login.json", login)
+    ask("PUT", "/users/1.json", {"User[APIEnabled]": "1"})
+    ask("PUT", "/configs/edit/ZM_WEB_TITLE.json", {"Config[Value]": "North Gate"})
+    ask("PUT", "/configs/edit/ZM_OPT_USE_AUTH.json", {"Config[Value]": "1"})
+    ask("GET", "/host/getVersion.json")
+    ask("POST", "/host/login.json", login)
+    ask("POST", "/host/login.json", {"user": "admin", "pass": "wrong"})
+    ask("POST", "/host/login.json", {"user": "nobody", "pass": "wrong"})
+    allow()
+    key = ask("POST", "/host/login.json", login)["access_token"]
+    ask("GET", "/users.json", key="wrong")
+    new = {"User[Username]": "guard", "User[Password]": "Guard-1234", "User[Enabled]": "1", "User[Stream]": "View",
+           "User[APIEnabled]": "0", "User[HomeView]": ""}  # fmt: skip
+    ask("POST", "/users.json", new, key)
+    ask("POST", "/host/login.json", {"user": "guard", "pass": "Guard-1234"})
+    ask("POST", "/host/login.json", {"user": "guard", "pass": "wrong"})
+    ask("PUT", "/users/2.json", {"User[Events]": "View"}, key)
+    ask("GET", "/users/index/limit:100/page:1.json", key=key)
+    ask("PUT", "/users/1.json", {"User[Password]": "Adm1n-New"}, key)
+    ask("GET", "/host/getVersion.json", key=key)  # the token outlives the password
+    ask("POST", "/host/login.json", login)
+    ask("DELETE", "/users/2.json", key=key)
+    ask("DELETE", "/users/1.json", key=key)
+    ask("DELETE", "/users/77.json", key=key)
+    ask("PUT", "/configs/edit/ZM_AUTH_HASH_SECRET.json", {"Config[Value]": "another"}, key)
+    ask("GET", "/configs/viewByName/ZM_WEB_TITLE.json", key=key)
+    return found
+
+
+def test_zoneminder() -> None:
+    with ZoneMinder() as program:
+        real = minder_answers("127.0.0.1", program.port, lambda: _allow(program))
+    admin = {"Username": "admin", "Password": "admin", "System": "Edit"}
+    with simulated("zoneminder-1.36", users=[admin], monitors=[], configs={"ZM_OPT_USE_AUTH": "0"}) as device:
+        ours = minder_answers(device.address, device.ports["http"], lambda: device.user("admin").update(APIEnabled=1))
+    assert len(real) == len(ours)
+    for one, other in zip(real, ours, strict=True):
+        assert one == other
+
+
+def _allow(program: ZoneMinder) -> None:
+    program.sql("UPDATE Users SET APIEnabled=1 WHERE Username='admin'")

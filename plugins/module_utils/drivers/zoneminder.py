@@ -161,9 +161,7 @@ def _store_users(ctx: ZoneMinderContext, old: Tree, new: Tree) -> Stored | None:
         if before is None:
             ctx.ask("POST", "/users.json", {"User[Username]": name, "User[HomeView]": "", **form})
         else:
-            ctx.ask("PUT", f"/users/{int(user['Id'])}.json", form)
-            if "Password" in changed and ctx.credential and ctx.credential.username == name:
-                ctx.login(Credential(name, changed["Password"], ctx.credential.label))
+            ctx.ask("PUT", f"/users/{int(user['Id'])}.json", form)  # a token stays good when the password changes
     return None
 
 
