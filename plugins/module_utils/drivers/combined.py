@@ -32,6 +32,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
     secret_name,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined_rows import (
+    bare,
+    in_own_context,
+    of_realm,
+    with_realm,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, LoginRefused, Refused
 
 # Which of the other APIs are open: one that is not must never look like one that has nothing.
@@ -136,20 +142,20 @@ class CombinedDriver(Driver):
             after=tuple(map(names, document.after)),
             affects=tuple(map(names, document.affects)),
             transaction=names(document.transaction),
-            credible=_in(family, document.credible),
+            credible=in_own_context(family, document.credible),
         )
 
     def _binding(self, driver: Driver, binding: Binding) -> Binding:
         family = driver.family
         more: dict[str, Any] = {
             "documents": tuple(self._name(driver, name) for name in binding.documents),
-            "when": _in(family, binding.when),
-            "limits": _in(family, binding.limits),
-            "needs": _in(family, binding.needs),
+            "when": in_own_context(family, binding.when),
+            "limits": in_own_context(family, binding.limits),
+            "needs": in_own_context(family, binding.needs),
             "api": "" if driver is self.main else family,
         }
         if family in self.realms and binding.key[0] == "accounts" and binding.has_items:
-            more |= _with_realm(family, binding)
+            more |= with_realm(family, binding)
         return dataclasses.replace(binding, **more)
 
     def _transaction(self, driver: Driver, transaction: Transaction) -> Transaction:
@@ -157,10 +163,10 @@ class CombinedDriver(Driver):
         return dataclasses.replace(
             transaction,
             name=self._name(driver, transaction.name),
-            apply=_in(family, transaction.apply),
-            confirm=_in(family, transaction.confirm),
-            abandon=_in(family, transaction.abandon),
-            prepare=_in(family, transaction.prepare),
+            apply=in_own_context(family, transaction.apply),
+            confirm=in_own_context(family, transaction.confirm),
+            abandon=in_own_context(family, transaction.abandon),
+            prepare=in_own_context(family, transaction.prepare),
         )
 
     # -- coming in ---------------------------------------------------------------------------------------------------
@@ -192,9 +198,9 @@ class CombinedDriver(Driver):
         )
         for entry in self._given(family).get("credentials") or ():
             line = {"username": entry["username"], "label": entry["label"], "refused": False}
-            given = Credential(_bare(entry["username"], family), entry["password"], entry["label"])
+            given = Credential(bare(entry["username"], family), entry["password"], entry["label"])
             try:
-                api = self._login(ctx, driver, given, _of_realm(family, secrets))
+                api = self._login(ctx, driver, given, of_realm(family, secrets))
             except LoginRefused as error:
                 self.logins.append({**line, "refused": True, "locked": error.locked, "seconds": error.seconds})
                 refused = error
@@ -253,8 +259,8 @@ class CombinedDriver(Driver):
     def login(self, transport: Any, credential: Credential) -> None:
         for family in self.realms:
             if credential.username.endswith(f"@{family}"):
-                bare = Credential(_bare(credential.username, family), credential.password, credential.label)
-                self.beside[family].login(self._transport(transport, family), bare)
+                given = Credential(bare(credential.username, family), credential.password, credential.label)
+                self.beside[family].login(self._transport(transport, family), given)
                 return
         self.main.login(transport, credential)
 
@@ -266,7 +272,8 @@ class CombinedDriver(Driver):
     def fetch(self, ctx: CombinedContext, names: Sequence[str]) -> dict[str, Tree | Exception]:
         found: dict[str, Tree | Exception] = {}
         if _APIS.name in names:
-            found[_APIS.name] = {family: getattr(ctx.apis[family], "message", "") for family in self.beside}
+            closed = {name: str(error) for name, error in ctx.apis.items() if isinstance(error, DeviceError)}
+            found[_APIS.name] = {family: closed.get(family, "") for family in self.beside}
         for driver in self._drivers():
             mine = {self._name(driver, document.name): document.name for document in driver.documents}
             wanted = {name: mine[name] for name in names if name in mine}
@@ -277,8 +284,8 @@ class CombinedDriver(Driver):
             except DeviceError as error:
                 if driver is self.main:
                     raise
-                trees = {bare: error for bare in wanted.values()}
-            found.update({name: trees[bare] for name, bare in wanted.items() if bare in trees})
+                trees = dict.fromkeys(wanted.values(), error)
+            found.update({name: trees[own] for name, own in wanted.items() if own in trees})
         return found
 
     def endpoints(self, ctx: CombinedContext, trees: Mapping[str, Tree]) -> list[Endpoint]:
@@ -297,7 +304,7 @@ class CombinedDriver(Driver):
 
     def _trees(self, driver: Driver, trees: Mapping[str, Tree]) -> dict[str, Tree]:
         names = {self._name(driver, document.name): document.name for document in driver.documents}
-        return {bare: trees[name] for name, bare in names.items() if name in trees}
+        return {own: trees[name] for name, own in names.items() if name in trees}
 
     def _first(self, ctx: CombinedContext, ask: Callable[[Driver, Context], Any]) -> Any:
         """The first answer that is not None, the main API's before the others'."""
@@ -357,55 +364,5 @@ class CombinedDriver(Driver):
         return self.main.tell_camera_login(ctx.api(self.main.family), address, username, password)
 
 
-# -- rows of an API beside ---------------------------------------------------------------------------------------------
-def _in(family: str, function: Callable[..., Any] | None) -> Any:
-    """`function` with the context of its own API."""
-    if function is None:
-        return None
-
-    def with_own_context(ctx: CombinedContext, *more: Any) -> Any:
-        return function(ctx.api(family), *more)
-
-    return with_own_context
-
-
 def _is_open(ctx: CombinedContext, driver: Driver) -> bool:
     return isinstance(ctx.apis.get(driver.family), Context)
-
-
-def _bare(name: str, family: str) -> str:
-    return name.removesuffix(f"@{family}")
-
-
-def _of_realm(family: str, secrets: Mapping[str, str]) -> dict[str, str]:
-    return {_bare(name, family): value for name, value in secrets.items() if name.endswith(f"@{family}")}
-
-
-def _with_realm(family: str, binding: Binding) -> dict[str, Any]:
-    """The functions of an account row, called with bare names, and seen with names of the realm."""
-
-    def named(item: str) -> str:
-        return f"{item}@{family}"
-
-    def get(*trees: Any) -> Any:
-        return binding.get(*trees[:-1], _bare(trees[-1], family))
-
-    def put(*trees: Any) -> None:
-        binding.put(*trees[:-2], _bare(trees[-2], family), trees[-1])
-
-    def limits(ctx: CombinedContext, *more: Any) -> str | None:
-        return binding.limits(ctx.api(family), *more[:-2], _bare(more[-2], family), more[-1])
-
-    def needs(ctx: CombinedContext, item: str, old: Any, new: Any) -> Sequence[str]:
-        return [named(name) for name in binding.needs(ctx.api(family), _bare(item, family), old, new)]
-
-    return {
-        "realm": family,
-        "get": get,
-        "put": put if binding.put else None,
-        "items": (lambda *trees: [named(item) for item in binding.items(*trees)]) if binding.items else None,
-        "domain": tuple(map(named, binding.domain)) if binding.domain else None,
-        "limits": limits if binding.limits else None,
-        "needs": needs if binding.needs else None,
-        "moves": tuple((key[0], named(key[1]), *key[2:]) for key in binding.moves),
-    }

@@ -191,7 +191,7 @@ def _documents() -> tuple[Document, ...]:
         for name in PACKAGES
     ]  # fmt: skip
     status = [
-        Document(name, fetch=name, rest=REST.get(name)) for name in (*STATUS, "acls") if name != "rc"
+        Document(name, fetch=name, rest=REST.get(name)) for name in (*STATUS, "acls") if name not in ("rc", "devices")
     ]  # fmt: skip
     rc = Document("rc", fetch="rc", store=_store_rc, after=("upnpd", "dropbear", "uhttpd", "ddns"), rest=REST["rc"])
     password = Document("password", fetch="password", store=_store_password, affects=("shadow",))

@@ -22,7 +22,6 @@ STATUS: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
     "interfaces": (("network.interface", "dump", {}),),
     "devices": (("network.device", "status", {}), ("luci-rpc", "getNetworkDevices", {})),
     "rc": (("rc", "list", {}),),
-    "services": (("service", "list", {}),),
     "packages": (("rpc-sys", "packagelist", {"all": False}),),
     "leases": (("file", "read", {"path": "/tmp/dhcp.leases"}), ("luci-rpc", "getDHCPLeases", {"family": 0})),
     "authorized_keys": (("file", "read", {"path": "/etc/dropbear/authorized_keys"}),),
@@ -47,9 +46,6 @@ def decode(name: str, data: Any) -> Tree:
                 for row in rows if len(row) > 1}  # fmt: skip
     if name == "authorized_keys":
         return {"keys": fingerprints(str(data.get("data", "")))}
-    if name == "services":
-        return {service: sorted((body or {}).get("instances", {})) for service, body in data.items()
-                if isinstance(body, dict)}  # fmt: skip
     return data
 
 
