@@ -42,7 +42,8 @@ def read(spec: Mapping[str, Any]) -> dict[str, Any]:
     with Session(spec) as session:
         trees = fetch(session)
         session.check_identity()
-        readings = decode(session.driver, session.ctx, trees) | observe(session, trees)
+        readings = decode(session.driver, session.ctx, trees)
+        readings |= observe(session, trees, readings)
         return {
             "snapshot": snapshot(session, trees, readings),
             "login": session.credential.label,
@@ -61,7 +62,8 @@ def plan(spec: Mapping[str, Any], wanted: Mapping[str, Any], memory: Mapping[str
     with Session(spec) as session:
         trees = fetch(session)
         session.check_identity()
-        readings = decode(session.driver, session.ctx, trees) | observe(session, trees)
+        readings = decode(session.driver, session.ctx, trees)
+        readings |= observe(session, trees, readings)
         planner = Planner(session, trees, readings, memory).run(wants)
         result = plan_result(planner, snapshot(session, trees, readings))
         result["preview"] = [would_change(change) for change in planner.changes]
@@ -156,7 +158,7 @@ def _look_again(session: Session, applier: Applier, first: Any, result: dict[str
     contradict(applier.outcomes, last)
     for line in side_effects(first, last, (change.key for change in applier.changes)):
         applier.outcomes.setdefault(line["key"], line)
-    result["snapshot"] = snapshot(session, trees, last | observe(session, trees))
+    result["snapshot"] = snapshot(session, trees, last | observe(session, trees, last))
 
 
 def _on_device(applier: Applier, action: Callable[[], None]) -> None:

@@ -157,12 +157,12 @@ class Judge:
         if change.key[0] != "services" or change.key[-1] != "enabled":
             self._note(change, "changed", reading, proof="read")
             return
-        seen = self._look(change.key[1])
+        seen = self._look(change.key[1], change.new is False)
         for pause in SETTLE[1:]:
             if seen is None or seen.value is change.new:
                 break
             time.sleep(pause)
-            seen = self._look(change.key[1])
+            seen = self._look(change.key[1], change.new is False)
         if seen is None:
             self._note(change, "changed", reading, proof="read")
         elif seen.value is change.new:
@@ -218,11 +218,12 @@ class Judge:
                 self._note(change, otherwise, reading, f"{not_undone}it does not read as it did")
         return whole
 
-    def _look(self, service: str) -> Reading | None:
+    def _look(self, service: str, off: bool = False) -> Reading | None:
         endpoints = self.driver.endpoints(self.session.ctx, self.trees)
         mine = [endpoint for endpoint in endpoints if endpoint.service == service]
         ports = {service: (self.session.spec.get("ports") or {}).get(service, [])}
-        seen = probes.look(self.session.ctx.transport, mine, ports).get(("services", service, "open"))
+        found = probes.look(self.session.ctx.transport, mine, ports, http_off=off and service == "http")
+        seen = found.get(("services", service, "open"))
         return seen if seen is not None and seen.state == VALUE else None
 
     def _note(

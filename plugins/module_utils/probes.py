@@ -16,6 +16,7 @@ import selectors
 import socket
 import ssl
 import time
+import urllib.parse
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -43,13 +44,16 @@ _PROBE = (
 
 
 def look(
-    transport: Transport, endpoints: Sequence[Endpoint], ports: Mapping[str, Iterable[int]], seconds: float = SECONDS
-) -> dict[Key, Reading]:
+    transport: Transport, endpoints: Sequence[Endpoint], ports: Mapping[str, Iterable[int]], seconds: float = SECONDS,
+    http_off: bool = False,
+) -> dict[Key, Reading]:  # fmt: skip
     """Look at a device from outside; keys services.*.open, auth.anonymous_api, accounts.anonymous_view,
     tls.certificate.* as far as `endpoints` and `ports` ({"telnet": [23, 2323]}) concern them.
 
     seconds: for all TCP connections together; each request after that has as long again. Raises nothing for what a
     device does: what could not be seen is UNVERIFIABLE with the reason.
+    http_off: the device says that HTTP is off. Some leave the port open then, and answer nothing on it but the way to
+    HTTPS: that counts as off.
     """
     target = transport.target
     sockets: dict[str, list[int]] = {name: list(numbers) for name, numbers in ports.items()}
@@ -69,6 +73,9 @@ def look(
         alive = any(state in (OPEN, REFUSED) for state in seen.values())
         for name, listed in sockets.items():
             found["services", name, "open"] = _opened(listed, seen, seconds, alive)
+        http = found.get(("services", "http", "open"))
+        if http_off and http is not None and http.value is True:
+            found["services", "http", "open"] = _leads_to_https(target, endpoints, seconds) or http
         found.update(_given(target, place, endpoints, seen, seconds))
         found.update(_certificate(transport, place, endpoints, seen, seconds))
         for probe in probes:
@@ -196,6 +203,26 @@ def _given(
             if verdicts:
                 found[key] = _verdict(verdicts)
     return found
+
+
+def _leads_to_https(target: Target, endpoints: Sequence[Endpoint], seconds: float) -> Reading | None:
+    """Off, where every answer on the HTTP port is the way to HTTPS on the same device; None where it is not."""
+    ports = {endpoint.port for endpoint in endpoints if endpoint.service == "http" and endpoint.scheme != "udp"}
+    for port in sorted(ports):
+        paths = {"/", *(one.path for one in endpoints if one.port == port and one.scheme == "http")}
+        with contextlib.closing(Transport(_outside(target, "http", port, seconds, False))) as client:
+            for path in sorted(paths):
+                try:
+                    answer = client.request("GET", path, login=False)
+                except NwcsError:
+                    return None
+                there = urllib.parse.urlsplit(answer.headers.get("location", ""))
+                if answer.status not in (301, 302, 303, 307, 308) or there.scheme != "https":
+                    return None
+                if there.hostname != target.host.strip("[]").lower():
+                    return None
+    told = ", ".join(f"tcp {port} leads to HTTPS and gives nothing else" for port in sorted(ports))
+    return Reading.of(False, told) if ports else None
 
 
 def _verdict(verdicts: Sequence[tuple[bool | None, str]]) -> Reading:

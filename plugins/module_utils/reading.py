@@ -281,12 +281,14 @@ def _filled(pattern: Key, item: str) -> Key:
 
 
 # -- what is seen from outside, and the whole ------------------------------------------------------------------------
-def observe(session: Session, trees: Mapping[str, Any]) -> Readings:
+def observe(session: Session, trees: Mapping[str, Any], readings: Mapping[Key, Reading] | None = None) -> Readings:
     """Sockets, anonymous requests, certificate, clock: no credentials are sent here."""
     if not session.driver.needs_login:
         return {}  # nothing of it is on the network
     endpoints = session.driver.endpoints(session.ctx, trees)
-    seen = dict(probes.look(session.ctx.transport, endpoints, session.spec.get("ports") or {}))
+    http = (readings or {}).get(("services", "http", "enabled"))
+    off = http is not None and http.state == VALUE and http.value is False
+    seen = dict(probes.look(session.ctx.transport, endpoints, session.spec.get("ports") or {}, http_off=off))
     told = session.driver.clock(session.ctx, trees)
     if told:
         device, controller = told

@@ -230,7 +230,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Box:
     monkeypatch.setattr(judging, "SETTLE", (0.0,))
     monkeypatch.setattr(proving, "POLL_SECONDS", 0.0)
 
-    def look(_transport: Any, endpoints: Any, ports: Any, *_more: Any) -> dict[Any, Reading]:
+    def look(_transport: Any, endpoints: Any, ports: Any, *_more: Any, http_off: bool = False) -> dict[Any, Reading]:
         names = {endpoint.service for endpoint in endpoints} | set(ports)
         return {("services", n, "open"): Reading.of(bool(made.trees["ways"].get(n)), "looked") for n in names if n}
 
