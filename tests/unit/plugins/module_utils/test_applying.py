@@ -122,7 +122,7 @@ def test_pending_only_when_reply_or_table_say_so(box: Box, monkeypatch: pytest.M
 
 
 def test_a_service_is_looked_at(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    def look(_transport: Any, _endpoints: Any, ports: Any, *_more: Any) -> dict:
+    def look(_transport: Any, _endpoints: Any, ports: Any, *_more: Any, **_named: Any) -> dict:
         return {("services", name, "open"): Reading.of(True, "tcp 23") for name in ports}
 
     monkeypatch.setattr(judging.probes, "look", look)
