@@ -36,6 +36,7 @@ FAMILIES = {
     "onvif": (".onvif.device", "OnvifDevice"),
     "onvif-recorder": (".onvif.recorder", "OnvifRecorder"),
     "motion": (".motion.device", "MotionDevice"),
+    "motioneye": (".motioneye.device", "MotionEyeDevice"),
     "openwrt": (".openwrt.device", "OpenWrtDevice"),
     "zoneminder": (".zoneminder.device", "ZoneMinderDevice"),
     "vapix": (".vapix.device", "VapixDevice"),

@@ -38,12 +38,8 @@ DRIVERS: dict[str, Driver] = {
         VapixDriver(),
         MotionDriver(),
         ZoneMinderDriver(),
+        MotionEyeDriver(),
     )
-}
-
-# Programs that run anywhere are tested as they are (make test-real), not by a simulated device.
-PROGRAMS: dict[str, Driver] = {
-    driver.family: driver for driver in (MotionEyeDriver(),)
 }
 
 _MANUAL = ManualDriver()  # no API at all: not in the list that has a simulated device for every family
@@ -61,7 +57,7 @@ def driver_for(family: str, spec: Mapping[str, Any] | None = None) -> Driver:
 
 
 def _one(family: str, spec: Mapping[str, Any]) -> Driver:
-    known = {**DRIVERS, **PROGRAMS, "manual": _MANUAL}
+    known = {**DRIVERS, "manual": _MANUAL}
     if family not in known:
         raise InputError(f"nwcs_family {family!r} is not known.", f"Known families: {', '.join(sorted(known))}.")
     return known[family].for_device(spec)

@@ -18,9 +18,14 @@ from programs import ROOT, Motion, MotionEye, ZoneMinder
 from real_rig import REPORT
 
 
+def _end(*_signal: object) -> None:
+    """Being told to end runs the fixtures' ends as well, once and undisturbed, so that no program stays behind."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
 def pytest_configure() -> None:
-    # Being told to end runs the fixtures' ends as well, so that no program stays behind.
-    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
+    signal.signal(signal.SIGTERM, _end)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

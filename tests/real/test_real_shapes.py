@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from programs import Motion, ZoneMinder, until
+from programs import Motion, MotionEye, ZoneMinder, until
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils.auth import Digest
@@ -205,3 +205,82 @@ def test_zoneminder() -> None:
 
 def _allow(program: ZoneMinder) -> None:
     program.sql("UPDATE Users SET APIEnabled=1 WHERE Username='admin'")
+
+
+# -- motionEye ---------------------------------------------------------------------------------------------------------
+NETCAM = {"proto": "netcam", "scheme": "file", "host": "", "port": "", "path": "/work/test.mkv", "username": "",
+          "password": ""}  # fmt: skip
+
+
+_WORDS = {"error", "prompt", "user", "username", "reload", "reboot", "force_password_change"}
+
+
+def eye_answers(host: str, port: int) -> list[Any]:
+    """From an empty password to two that are set, by both accounts; a camera is there. /power/ is never asked."""
+    found: list[Any] = []
+    plain = transport(host, port)
+
+    def ask(method: str, path: str, send: Any = None, cookie: str = "") -> tuple[Any, str]:
+        body = json.dumps(send).encode() if send is not None else b""
+        headers = ({"Content-Type": "application/json"} if body else {}) | ({"Cookie": cookie} if cookie else {})
+        answer = plain.request(method, path, body=body, headers=headers)
+        html = answer.headers.get("content-type", "").startswith(("text/html", "image/"))
+        tree = json.loads(answer.body) if answer.body.strip() and not html else None
+        words = tree if isinstance(tree, dict) and set(tree) <= _WORDS else None
+        server = answer.headers.get("server")
+        given = answer.headers.get("set-cookie", "").partition(";")[0]
+        found.append((method, path, answer.status, shape(tree), words, server, bool(given)))
+        return tree, given
+
+    for path in ("/login", "/config/main/get", "/config/list", "/config/1/get", "/picture/1/current", "/nothing"):
+        ask("GET", path)
+    ask("POST", "/config/main/set", {})
+    ask("POST", "/login", {})
+    ask("POST", "/login", {"username": "admin", "password": "wrong"})
+    ask("POST", "/login", {"username": "nobody", "password": ""})
+    _said, key = ask("POST", "/login", {"username": "admin", "password": ""})
+    main, _none = ask("GET", "/config/main/get", cookie=key)
+    found.append((main["admin_password"], main["normal_password"]))
+    names = {"admin_username": "admin", "normal_username": "user"}
+    ask("POST", "/config/main/set", {"admin_password": "x"}, key)
+    ask("POST", "/config/main/set", {**names, "admin_password": "Adm1n-New", "normal_password": "V1ew-New"}, key)
+    ask("GET", "/config/main/get", cookie=key)
+    ask("POST", "/login", {"username": "admin", "password": ""})
+    _said, view = ask("POST", "/login", {"username": "user", "password": "V1ew-New"})
+    for path in ("/login", "/config/main/get", "/config/list", "/config/1/get"):
+        ask("GET", path, cookie=view)
+    ask("POST", "/config/main/set", names, view)
+    _said, key = ask("POST", "/login", {"username": "admin", "password": "Adm1n-New"})
+    main, _none = ask("GET", "/config/main/get", cookie=key)
+    found.append((main["admin_password"], main["normal_password"]))
+    ask("GET", "/config/list", cookie=key)
+    camera, _none = ask("GET", "/config/1/get", cookie=key)
+    ask("POST", "/config/1/set", {"name": "part"}, key)
+    ask("POST", "/config/7/set", camera, key)
+    camera |= {"name": "gate", "streaming_auth_mode": "digest", "streaming_username": "v", "streaming_password": "pw7"}
+    ask("POST", "/config/1/set", camera, key)
+    camera, _none = ask("GET", "/config/1/get", cookie=key)
+    found.append([camera[name] for name in ("name", "streaming_auth_mode", "streaming_username", "streaming_password")])
+    camera.pop("streaming_password")
+    ask("POST", "/config/1/set", camera, key)
+    camera, _none = ask("GET", "/config/1/get", cookie=key)
+    found.append(camera["streaming_password"])
+    ask("POST", "/config/main/set", {**names, "admin_password": main["admin_password"]}, key)  # the mask, sent back
+    ask("POST", "/login", {"username": "admin", "password": "Adm1n-New"})
+    ask("POST", "/login", {"username": "admin", "password": "*****"})
+    return found
+
+
+def test_motioneye() -> None:
+    with MotionEye() as program:
+        plain = transport("127.0.0.1", program.port)
+        headers = {"Content-Type": "application/json"}
+        login = plain.request("POST", "/login", body=b'{"username": "admin", "password": ""}', headers=headers)
+        headers["Cookie"] = login.headers["set-cookie"].partition(";")[0]
+        assert plain.request("POST", "/config/add", body=json.dumps(NETCAM).encode(), headers=headers).status == 200
+        real = eye_answers("127.0.0.1", program.port)
+    with simulated("motioneye-0.44", passwords={"admin": "", "normal": ""}, cameras=[{}]) as device:
+        ours = eye_answers(device.address, device.ports["http"])
+    assert len(real) == len(ours)
+    for one, other in zip(real, ours, strict=True):
+        assert one == other

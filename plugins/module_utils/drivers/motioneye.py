@@ -56,7 +56,7 @@ SERVICES = {
     "web_hooks": ("web_hook_storage_enabled", "web_hook_notifications_enabled", "web_hook_end_notifications_enabled"),
     "mail": ("email_notifications_enabled",), "telegram": ("telegram_notifications_enabled",),
 }  # fmt: skip
-_MODELLED = {"streaming_auth_mode", *(name for names in SERVICES.values() for name in names)}
+_MODELLED = {"name", "streaming_auth_mode", *(name for names in SERVICES.values() for name in names)}
 
 
 class MotionEyeContext(Context):
@@ -107,7 +107,7 @@ def _session(transport: Any, credential: Credential) -> tuple[str, dict[str, Any
         raise Busy(f"{name}: POST /login: HTTP {answer.status}.")
     cookie = _COOKIE.search(answer.headers.get("set-cookie", ""))
     said = decode.json(answer.body, transport.target.limits) if answer.status == 200 else None
-    if cookie is None or not isinstance(said, dict) or said.get("user") not in ROLES:
+    if cookie is None or not isinstance(said, dict) or str(said.get("user")) not in ROLES:
         raise BadAnswer(f"{name}: POST /login: HTTP {answer.status} without a session.")
     return cookie[1], said
 
@@ -248,6 +248,15 @@ def _basic_limit(_ctx: Any, cameras: Tree, _item: str, value: bool) -> str | Non
     return "a login in clear text is not switched on from here" if value and not _basic(cameras) else None
 
 
+def _only(cameras: Tree) -> dict[str, Any]:
+    return next(iter(cameras.values()))
+
+
+def _name_limit(_ctx: Any, _cameras: Tree, _item: str, value: str) -> str | None:
+    good = 0 < len(value) <= 64 and value == value.strip() and all(ord(char) >= 32 for char in value)
+    return None if good else "one line of 1 to 64 characters without blanks at its ends"
+
+
 def row(path: str, documents: str, get: Callable[..., Any], put: Any = None, **more: Any) -> Binding:
     return Binding(tuple(path.split(".")), tuple(documents.split()), get, put, source="software recorders 2", **more)
 
@@ -257,6 +266,9 @@ BINDINGS = (
     row("facts.model", "version", lambda t: "motionEye"),
     row("facts.firmware", "version", lambda t: t["version"] or ABSENT),
     row("firmware.version", "version", lambda t: t["version"] or ABSENT),
+    # Several cameras have a name each; motionEye itself has none.
+    row("identity.name", "cameras", lambda t: _only(t)["name"], lambda t, v: _only(t).update(name=v),
+        when=lambda ctx, t: len(t) == 1, limits=_name_limit),
     row("accounts.*.role", "main", _role, lambda t, i, v: None, items=lambda t: list(_accounts(t)), limits=_role_limit),
     row("accounts.*.password", "main", lambda t, i: ABSENT, _put_password, items=lambda t: list(_accounts(t)),
         secret=True, proof="login", limits=_password_limit,
