@@ -246,11 +246,25 @@ class Applier(Prover):
             readings = self._read_until(changes, names)
         for change in changes:
             self._judge(change, readings, written)
+        self._believe_a_clear_no(changes, written)
         self._prove_accounts(changes)
         if step.phase is Phase.TRANSPORT:
             self._use_https()
         if step.phase in (Phase.TRANSPORT, Phase.CLOSE, Phase.PATH):
             self._prove_or_undo(changes, written)
+
+    def _believe_a_clear_no(self, changes: list[Change], written: Written) -> None:
+        """A password that alone was sent and was refused is not in force: a login with it would only be a wrong one.
+
+        Of several in one document nobody knows which was meant; there a login tells.
+        """
+        secret = [change for change in changes if settings.setting_of(change.key).secret]
+        if len({change.key[1] for change in changes if change.key[0] == "accounts"}) != 1:
+            return
+        for change in secret:
+            said = [written.errors[name] for name in self._documents_of(change) if name in written.errors]
+            if said and isinstance(said[0], (Refused, Unsupported)) and not self._outcome_of(change):
+                self._note(change, said[0].code, why=str(said[0]))
 
     def _replace_what_stays(self, changes: list[Change]) -> None:
         """A built-in account that did not go gets a password that nobody has."""

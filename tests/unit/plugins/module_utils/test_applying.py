@@ -207,6 +207,17 @@ def test_a_clear_no_spends_no_login(box: Box) -> None:  # noqa: F811
     assert not any(line.startswith("refused") for line in box.log)
 
 
+@pytest.mark.parametrize("say", [Refused("box: not by you"), Unsupported("box: not on this firmware")])
+def test_a_clear_no_to_the_password_of_another_account_spends_no_login(box: Box, say: Exception) -> None:  # noqa: F811
+    box.say["users"] = say
+    asked = {'accounts."guest".password': {"value": "managed", "mode": "strict", "origin": "rotation"}}
+    planned = jobs.plan(spec(rotation="named"), asked, {})
+    secrets = {need["name"]: "new" for need in planned["needs"]}
+    result = jobs.apply(spec(rotation="named", secrets=secrets), planned)
+    assert said(result) == {'accounts."guest".password': say.code}
+    assert not any("guest" in line for line in box.log if line.startswith(("login", "refused")))
+
+
 def test_after_one_refused_login_no_other_is_tried(box: Box) -> None:  # noqa: F811
     box.say["users"] = "ignore"
     result = harden({"accounts": {name: {"role": "viewer"} for name in ("a", "b", "c")}}, negative_test=True)
