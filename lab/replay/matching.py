@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 
 ALIKE = 0.6  # at least this share of the words
-REDACTED = "REDACTED"
+HIDDEN = "=REDACTED"  # as the recording writes secrets
 _SOAP_BODY = re.compile(r"<(?:\w+:)?Body\b[^>]*>(.*)</(?:\w+:)?Body>", re.S)
 _XML_WORD = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)|>([^<>\s][^<>]*)<")
 
@@ -54,9 +54,16 @@ class Asked:
 
     def likeness(self, other: Asked) -> float:
         """1.0: the same words; 0.0: none in common."""
-        one, two = Counter(dict(self.words)), Counter(dict(other.words))
+        hidden = {word.partition("=")[0] for word, _count in (*self.words, *other.words) if word.endswith(HIDDEN)}
+        one, two = (Counter(_without(asked.words, hidden)) for asked in (self, other))
         total = sum((one | two).values())
         return 1.0 if not total else sum((one & two).values()) / total
+
+
+def _without(words: tuple[tuple[str, int], ...], hidden: set[str]) -> list[str]:
+    """The words, without the values of what the recording hides."""
+    bare = ((name if (name := word.partition("=")[0]) in hidden else word, count) for word, count in words)
+    return [word for word, count in bare for _each in range(count)]
 
 
 def _words(body: str) -> list[str]:

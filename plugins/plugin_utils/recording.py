@@ -33,7 +33,7 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact_words import
 
 SCHEMA = 1
 # All other headers of an answer are left out: they name servers, sessions and times.
-HEADERS = ("content-type", "www-authenticate", "allow", "location")
+HEADERS = ("content-type", "www-authenticate", "allow", "location", "status")
 # Logging in is no reading, but changes nothing either.
 _LOGIN = re.compile(r"(^|[/_.])(log(in|out)|session)([./?]|$)", re.I)
 

@@ -34,7 +34,7 @@ DIGITS = 5  # at most, of all numbers that stay in one composed text
 
 _NUMBER = re.compile(r"[+-]?\d{1,5}(?:\.\d{1,2})?")
 _LONG_NUMBER = re.compile(r"(-?)(\d{5,40})")
-_VERSION = re.compile(r"[vV]?\d{1,3}\.\d{1,3}(?:\.\d{1,3})?")
+_VERSION = re.compile(r"(?:[vV]|TLSv|SSLv)?\d{1,3}\.\d{1,3}(?:\.\d{1,3})?")
 _TIME = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d(?::\d\d)?"
 )
@@ -131,8 +131,9 @@ class Redactor:
             return abs(float(text)) <= SMALL
         if _TIME.fullmatch(text) or _VERSION.fullmatch(text) or _ZONE.fullmatch(text) or text in _zones():
             return True
-        if "." in text and all(part in self.words and not part.isdigit() for part in text.split(".")):
-            return True
+        if "." in text and re.search(r"[A-Za-z]", text) and sum(c.isdigit() for c in text) <= DIGITS:
+            if all(part in self.words or part.isdigit() for part in text.split(".")):
+                return True
         if all(part in CIPHER or part.casefold() in self.common for part in re.split(r"[-_]", text)):
             return True
         return bool(_ONE_CHARACTER.fullmatch(text)) and not text.isalpha()
@@ -152,9 +153,10 @@ class Redactor:
         return re.sub(r"[A-Za-z0-9_-]{3,}", lambda match: self._key_part(match.group()), name)
 
     def item(self, name: str) -> str:
-        """The name of one of several alike things, where a name of a field would stand: as `key`, but no schema name."""
-        return name if self.keeps(name) else self.names.get(name) or self._special(name, in_key=True) or self._name(
-            name, "NAME")  # fmt: skip
+        """The name of one of several alike things, where a name of a field would stand: no schema name."""
+        if self.keeps(name):
+            return name
+        return self.names.get(name) or self._special(name, in_key=True) or self._name(name, "NAME")
 
     def _key_part(self, part: str) -> str:
         return part if part in self.words or self._common(part) else self.names.get(part, part)

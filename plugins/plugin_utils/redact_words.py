@@ -97,7 +97,9 @@ def known_words() -> frozenset[str]:
 
 
 def _words_of(text: str) -> Iterator[str]:
-    yield text
+    yield text.lstrip()
+    if text.startswith(" "):
+        return
     for word in _SPLIT.split(text):
         if 1 <= len(word) <= _LONGEST:
             yield word
@@ -120,3 +122,5 @@ def _constants(tree: ast.AST) -> Iterator[str]:
                 yield from text.split()
             elif text and (not re.search(r"\s", text) or text.startswith("<")):
                 yield text
+            elif len(text) <= _LONGEST:
+                yield f" {text}"  # a sentence is known as a whole, its words are not

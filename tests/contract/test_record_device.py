@@ -32,8 +32,9 @@ PLANTED = {
     "hwAddress": "a4:14:37:5b:6c:7d", "bareAddress": "A414375B6C7E", "address": "10.77.88.99",
     "address6": "fd12:3456:789a::77", "ssid": "TanakaHome5G", "mail": "tanaka@minami-depot.jp", "phone": "0901234567",
     "stream": "rtsp://tanaka-ichiro:geheim-99x@10.77.88.98:554/north-gate-7", "host": "nvr.minami-depot.jp",
-    "bearer": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0YW5ha2EifQ.c2lnbmF0dXJl", "digestA1": "9f86d081884c7d659a2feaa0c55ad015",
-    "latitude": "35.46681236", "crypt": "$5$Qk1zYWx0$1tq8Vd5ySaUq4o0Qx4yT9rP7GmZ3KjW2", "remark": "call 0457 889 921",
+    "bearer": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ0YW5ha2EifQ.c2lnbmF0dXJl",
+    "digestA1": "9f86d081884c7d659a2feaa0c55ad015", "latitude": "35.46681236",
+    "crypt": "$5$Qk1zYWx0$1tq8Vd5ySaUq4o0Qx4yT9rP7GmZ3KjW2", "remark": "call 0457 889 921",
 }  # fmt: skip
 # What else must not survive: parts of the above, and what is a secret only by its place.
 PARTS = ("geheim-99x", "north-gate-7", "minami-depot", "10.77.88.98", "Ichiro", "0457 889", "4471")
