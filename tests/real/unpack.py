@@ -45,10 +45,12 @@ def fetch(base: Path) -> Path:
     for name in ("state/lists/partial", "cache/archives/partial"):
         (base / name).mkdir(parents=True, exist_ok=True)
     (base / "status").write_text("")
+    (base / "empty").mkdir(exist_ok=True)
     options = {
         "Dir::State": base / "state", "Dir::State::status": base / "status", "Dir::Cache": base / "cache",
         "APT::Install-Recommends": "false", "APT::Sandbox::User": "root", "APT::Keep-Downloaded-Packages": "true",
-        "Acquire::Retries": "3", "Dir::Etc::Preferences": "-", "Dir::Etc::PreferencesParts": "-",
+        "Acquire::Retries": "3", "Dir::Etc::Preferences": "/dev/null",
+        "Dir::Etc::PreferencesParts": base / "empty",
         # Containers often tidy up after each run of apt; here the files are what we came for.
         "DPkg::Post-Invoke": "", "Binary::apt::APT::Keep-Downloaded-Packages": "true",
     }  # fmt: skip
@@ -58,7 +60,7 @@ def fetch(base: Path) -> Path:
             sys.exit("needs Debian 12, or another system with debian-archive-keyring")
         sources = SOURCES.format(mirror="http://deb.debian.org/debian").replace("deb ", f"deb [signed-by={keyring}] ")
         (base / "sources.list").write_text(sources)
-        options |= {"Dir::Etc::SourceList": base / "sources.list", "Dir::Etc::SourceParts": "-"}
+        options |= {"Dir::Etc::SourceList": base / "sources.list", "Dir::Etc::SourceParts": base / "empty"}
     apt = ["apt-get", "-q", "-y", *(part for name, value in options.items() for part in ("-o", f"{name}={value}"))]
     quiet = {"stdout": subprocess.DEVNULL}
     run(*apt, "update", **quiet)
