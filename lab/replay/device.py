@@ -51,7 +51,7 @@ class ReplayDevice(Device):
         return any(kind.startswith("rtsp") and not login for kind, _port, login in self.sockets)
 
     async def handle(self, request: Request) -> Response:
-        given = request.headers.get("authorization", "")
+        given = request.headers.get("authorization") or request.headers.get("cookie")
         port = next((old for old, new in self.moved.items() if new == request.port), request.port)
         asked = Asked.of_live(request.method, request.path, request.body, bool(given), request.scheme, port)
         number = best(asked, self.asked, self.used)
@@ -76,6 +76,7 @@ class ReplayDevice(Device):
         sent = [(name.title(), text) for name, text in headers.items() if isinstance(text, str) and name != "date"]
         if "date" in headers:
             sent.append(("Date", email.utils.format_datetime(self.now(), usegmt=True)))
+        sent += [("Set-Cookie", f"{cookie}=recorded; Path=/") for cookie in headers.get("cookies") or ()]
         sent += _challenges(headers.get("www-authenticate") or ())
         return Response(one["status"], sent, body)
 

@@ -32,8 +32,8 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact import Redac
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact_words import COMMON, known_words
 
 SCHEMA = 1
-# All other headers of an answer are left out: they name servers, sessions and times.
-HEADERS = ("content-type", "www-authenticate", "allow", "location", "status")
+# All other headers of an answer are left out: they name sessions, caches and times.
+HEADERS = ("content-type", "www-authenticate", "allow", "location", "status", "server")
 # Logging in is no reading, but changes nothing either.
 _LOGIN = re.compile(r"(^|[/_.])(log(in|out)|session)([./?]|$)", re.I)
 
@@ -48,7 +48,7 @@ class Exchange:
     path: str
     body: bytes
     kind: str  # Content-Type of the request
-    login: bool  # credentials were sent in a header
+    login: bool  # credentials, or the cookie of a session, were sent in a header
     answer: Answer | None = None
     error: str = ""
 
@@ -89,7 +89,7 @@ def watching(kept: list[Exchange], looks: set[tuple[str, str, bytes]]) -> Iterat
             one.error = str(getattr(error, "reason", "") or error.code)
             raise
         finally:
-            one.login = bool(watched and watched.sent)
+            one.login = bool(watched and watched.sent) or any(name.lower() == "cookie" for name in headers)
         return one.answer
 
     Transport._exchange = exchange  # type: ignore[method-assign]
@@ -204,12 +204,25 @@ def _plain(redactor: Redactor, exchange: Exchange) -> dict[str, Any]:
     if answer is None:
         return made | {"error": exchange.error}
     headers = {name: _header(redactor, name, answer.headers[name]) for name in HEADERS if answer.headers.get(name)}
+    if cookies := _cookies(redactor, answer.headers.get("set-cookie", "")):
+        headers["cookies"] = cookies
     if answer.headers.get("date"):
         headers["date"] = "now"  # that the device tells the time is a fact, the time itself is none
     kind = answer.headers.get("content-type", "")
     return made | {
         "status": answer.status, "headers": headers, "answer": redact_bodies.body(redactor, answer.body, kind),
     }  # fmt: skip
+
+
+def _cookies(redactor: Redactor, header: str) -> list[str]:
+    """The names of the cookies that were set; what is in them is a session."""
+    names = []
+    for line in header.split("\n"):
+        name, equals, value = line.partition(";")[0].strip().partition("=")
+        if equals and name:
+            redactor.learn(value.strip('"'))
+            names.append(redactor.key(name))
+    return names
 
 
 def _header(redactor: Redactor, name: str, value: str) -> Any:
@@ -219,7 +232,7 @@ def _header(redactor: Redactor, name: str, value: str) -> Any:
             | {word: redactor.text(params[word]) for word in ("realm", "algorithm", "qop") if word in params}
             for scheme, params in challenges(value)
         ]
-    if name == "location":
+    if name in ("location", "server"):
         return redactor.text(value.partition("\n")[0])
     return re.sub(r"[^A-Za-z0-9/+.;= -].*", "", value.partition("; boundary")[0])[:80]
 
