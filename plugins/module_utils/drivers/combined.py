@@ -41,10 +41,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined_ro
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, LoginRefused, Refused
 
 # Which of the other APIs are open: one that is not must never look like one that has nothing.
-_APIS = Document("apis", fetch="apis")
+# No family calls a document so.
+_APIS = Document("other apis", fetch="other apis")
 _OPEN = Binding(
-    ("apis", "*", "open"), ("apis",), items=list, source="the login at each API",
-    get=lambda tree, name: Reading(UNREADABLE, None, tree[name], "apis") if tree[name] else True,
+    ("apis", "*", "open"), (_APIS.name,), items=list, source="the login at each API",
+    get=lambda tree, name: Reading(UNREADABLE, None, tree[name], _APIS.name) if tree[name] else True,
 )  # fmt: skip
 
 
