@@ -113,7 +113,7 @@ def test_removing_any_row_of_its_tables_is_noticed(example: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "test"),
     [
-        ('row("identity.location", "settings", *field("place"), limits=_text),', "", "test_a_write_shows_on_the_device"),
+        ('row("identity.location", "settings", *field("place"), limits=_text),', "", "test_a_write_shows"),
         ("value != old.get(name)}", "False}", "test_a_write_shows_on_the_device_itself"),
         ("if user.get(\"new_password\") or name not in old:", "if name not in old:", "test_our_own_password_is_proven"),
     ],
