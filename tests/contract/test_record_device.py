@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -241,9 +240,11 @@ def test_a_replay_takes_no_write_and_asks_for_the_login() -> None:
         device = lab.device("dev")
         transport = Transport(Target("dev", device.address, device.ports["http"], "http"))
         place = "/onvif/device_service"
-        ask: Callable[[str], Any] = lambda what: transport.request(  # noqa: E731
-            "POST", place, body=f"<s:Envelope><s:Body><{what}/></s:Body></s:Envelope>".encode(), login=False
-        )
+
+        def ask(what: str) -> Any:
+            body = f"<s:Envelope><s:Body><{what}/></s:Body></s:Envelope>".encode()
+            return transport.request("POST", place, body=body, login=False)
+
         assert ask("GetUsers").status == 401 and b"Username" not in ask("GetUsers").body
         assert ask("SetSystemFactoryDefault").status == 404
         assert ask("GetSystemDateAndTime").status == 200
