@@ -31,8 +31,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "redacted": ("Replaced: {counts}", "置き換えた値: {counts}"),
     "dropped": ("Left out: {count} bodies that are HTML or no text", "除いた本文 (HTML・非テキスト): {count} 件"),
     "kept_model": (
-        "Kept: manufacturer, model and firmware ({model}). To replace these too: --no-model",
-        "メーカー、機種、ファームウェア版は残しました ({model})。これも置き換えるには: --no-model",
+        "Kept: manufacturer, model and firmware ({model}). To replace these too: --no-keep-model",
+        "メーカー、機種、ファームウェア版は残しました ({model})。これも置き換えるには: --no-keep-model",
     ),
     "file": ("Written: {path}", "書き出し先: {path}"),
     "look": (
