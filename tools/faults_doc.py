@@ -42,8 +42,8 @@ refused, or took and did not do, is remembered and not written again (`-e nwcs_r
 ## What was tested
 
 Every step boundary of commissioning (all settings from the factory state), of replacing the factory account by our own
-(the steps of accounts; the others are those of commissioning), and of a password change, on every simulated device that
-ships with the lab. Two devices have no account that could be replaced. One case is one boundary and one fault:
+(the steps of accounts; the others are those of commissioning), and of a password change, on every simulated ONVIF and
+OpenWrt device of the lab. Two devices have no account that could be replaced. One case is one boundary and one fault:
 
 - **killed**: the process gets SIGKILL there. On one device per family also between the steps of writing every file.
 - **power**: the device loses its power there and starts again.
