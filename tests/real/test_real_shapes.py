@@ -7,6 +7,8 @@ A shape is the status, and of the body what does not depend on the machine: name
 of a text with numbers and paths taken out, the keys of a list.
 """
 
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import json

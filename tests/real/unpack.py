@@ -122,7 +122,7 @@ def furnish(root: Path) -> None:
 
 def motioneye(root: Path) -> None:
     place = root / "opt/motioneye"
-    run(sys.executable, "-m", "pip", "install", "-q", "--target", place, "--python-version", "3.11",
+    run(sys.executable, "-m", "pip", "install", "-qq", "--target", place, "--python-version", "3.11",
         "--only-binary", ":all:", "--no-compile", "--disable-pip-version-check", "--root-user-action", "ignore",
         MOTIONEYE)  # fmt: skip
 
