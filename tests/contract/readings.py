@@ -81,8 +81,15 @@ def kept(model: str) -> dict[str, Any]:
     return yaml.safe_load(path(model).read_text(encoding="utf-8"))
 
 
+class _Indented(yaml.SafeDumper):
+    """Lists are indented below their key, as everywhere in this project."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
 def keep(model: str, found: dict[str, Any]) -> None:
     FOLDER.mkdir(exist_ok=True)
     head = f"---\n# What the driver reads on the simulated model {model}; see readings.py before you accept a change.\n"
-    text = yaml.safe_dump(found, allow_unicode=True, width=110, sort_keys=True)
+    text = yaml.dump(found, Dumper=_Indented, allow_unicode=True, width=110, sort_keys=True)
     path(model).write_text(head + text, encoding="utf-8")
