@@ -63,7 +63,7 @@ mutation: $(VENV)/.dev ## take every row of every driver's table away, one by on
 # Debian's packages and PyPI, unpacked below build/; nothing is installed and nothing of this machine is changed.
 test-real: $(VENV)/.dev ## motion, ZoneMinder, motionEye and an RTSP server as they are (root, Debian 12; six minutes)
 	$(VENV)/bin/python tests/real/unpack.py build/real
-	$(OWN_HOME) pytest -n 0 -p no:cacheprovider tests/real $(PYTEST_ARGS)
+	$(OWN_HOME) pytest -n 0 tests/real $(PYTEST_ARGS)
 
 capabilities: $(VENV)/.dev ## find out what can be read and written where: docs/capabilities.md, build/capabilities.json
 	$(OWN_HOME) $(VENV)/bin/python tools/capabilities.py $(CAPABILITIES_ARGS)
