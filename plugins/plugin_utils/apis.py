@@ -60,7 +60,9 @@ def typed_in(host: str, entries: Any, wanted: bool) -> dict[str, dict[str, Any]]
     for number, entry in enumerate(entries, 1):
         where = f"{host}: nwcs_manual, entry {number}"
         if not isinstance(entry, Mapping) or set(entry) != set(_ENTRY_KEYS):
-            raise InputError(f"{where}: it needs exactly {', '.join(_ENTRY_KEYS)}.")
+            bare = isinstance(entry, Mapping) and {True, "True", "true"} & set(entry)
+            advice = 'Put "on" into quotes: YAML takes a bare on for true.' if bare else ""
+            raise InputError(f"{where}: it needs exactly {', '.join(_ENTRY_KEYS)}.", advice)
         by, on, until = str(entry["by"] or "").strip(), _day(where, entry, "on"), _day(where, entry, "until")
         if not by:
             raise InputError(f"{where}: by is empty.", "Name the person who looked.")

@@ -69,5 +69,11 @@ def test_a_bare_on_is_the_trap_that_the_page_says(tmp_path: Path) -> None:
     """YAML takes it for true; the blocks have it in quotes."""
     block = "{by: Sato, on: 2026-11-20, until: 2027-05-20, settings: {facts: {model: X}}}"
     variables = {"nwcs_family": "manual", "nwcs_manual": [yaml.safe_load(block)]}
-    with pytest.raises(InputError, match="needs exactly"):
+    with pytest.raises(InputError, match="needs exactly") as raised:
         describe("hub-1", variables, {"hub-1": variables}, tmp_path)
+    assert "quotes" in raised.value.advice
+    variables["nwcs_manual"][0].pop("by")
+    variables["nwcs_manual"][0]["on"] = variables["nwcs_manual"][0].pop(True)
+    with pytest.raises(InputError) as raised:
+        describe("hub-1", variables, {"hub-1": variables}, tmp_path)
+    assert raised.value.advice == ""
