@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, nwcs.hardening contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The firewall of AXIS OS 11.11 and newer, with its own rollback as a transaction; the filter before (section 12).
+"""The firewall of AXIS OS 11.11 and newer, with its own rollback as a transaction (section 12; before: vapix_filter).
 
 Tree: {"activated", "policy": "ACCEPT" | "DROP", "rules": [...], "pending": is a trial or a draft of somebody there}.
 `setRules` replaces all rules; with a fallbackTime it is a trial that ends by itself unless confirmRules comes. A trial
@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, UNVERIFIABLE, Reading, Stored, Tree
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_param as param
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import UNVERIFIABLE, Reading, Stored, Tree
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.vapix_http import RELEASED_REST
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
@@ -28,8 +27,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     Unreachable,
     Unsupported,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.normal import value_of
-from ansible_collections.nwcs.hardening.plugins.module_utils.settings import setting_of
 
 BASE = "/firewall/v1"
 POLL_SECONDS = 0.5
@@ -214,32 +211,3 @@ def _patient(ask: Callable[[], Any], deadline: float) -> Any:
             if strange or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
-
-
-# -- before 11.11: parameters ------------------------------------------------------------------------------------------
-FILTER = param.names_of("Network.Filter.Enabled", "Network.Filter.Input.Policy", "Network.Filter.Input.AcceptAddresses")
-
-
-def has_filter(ctx: Any, tree: Tree) -> bool:
-    return FILTER[0] in tree
-
-
-def get_filter_mode(tree: Tree) -> Any:
-    on = param.flag(tree, FILTER[0])
-    return "off" if on is False else tree.get(FILTER[1], ABSENT) if on is True else on
-
-
-def put_filter_mode(tree: Tree, value: str) -> None:
-    if value != "off":
-        tree[FILTER[1]] = value
-    param.put_flag(tree, FILTER[0], value != "off")
-
-
-def get_filter_sources(tree: Tree) -> list[str]:
-    return tree.get(FILTER[2], "").split()
-
-
-def put_filter_sources(tree: Tree, value: list[str]) -> None:
-    setting = setting_of(("access", "sources"))
-    if value_of(setting, get_filter_sources(tree)) != value_of(setting, list(value)):
-        tree[FILTER[2]] = " ".join(value)

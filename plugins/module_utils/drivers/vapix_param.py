@@ -87,7 +87,10 @@ def fetch(ctx: Any) -> Tree:
 
 
 def store(ctx: Any, old: Tree, new: Tree) -> Stored | None:
-    """Only what changed, in one update. Whether a failing update is taken in part is not known: then each by itself."""
+    """Only what changed, in one update. Whether a failing update is taken in part is not known: then each by itself.
+
+    Parameters that must not be taken in part do not come here (vapix_filter).
+    """
     changes = {name: value for name, value in new.items() if old.get(name) != value and value != MASK}
     if not changes:
         return None
@@ -99,15 +102,15 @@ def store(ctx: Any, old: Tree, new: Tree) -> Stored | None:
 
 
 def _update_or_each(ctx: Any, changes: dict[str, str]) -> None:
-    if not _update(ctx, changes):
+    if not update(ctx, changes):
         return
-    refused = changes if len(changes) == 1 else {n: v for n, v in changes.items() if _update(ctx, {n: v})}
+    refused = changes if len(changes) == 1 else {n: v for n, v in changes.items() if update(ctx, {n: v})}
     if refused:
         names = ", ".join(sorted(refused))
         raise Refused(f"{ctx.name}: {PARAM} update: the device did not take {names}.")
 
 
-def _update(ctx: Any, changes: dict[str, str]) -> bool:
+def update(ctx: Any, changes: dict[str, str]) -> bool:
     """True: refused. Success is `OK` and no error line; anything else is no answer of this CGI."""
     body = ctx.text(PARAM, {"action": "update", **changes}, write=True)
     if "# Error" in body or body.lstrip().startswith("Error"):

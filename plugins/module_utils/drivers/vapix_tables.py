@@ -19,6 +19,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_apis as apis
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_filter as old_filter
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_firewall as firewall
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_network as net
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import vapix_param as param
@@ -31,7 +32,7 @@ def _all(tree: Tree) -> Any:
 
 
 DOCUMENTS: tuple[Document, ...] = (
-    Document("param", param.fetch, param.store, rest=param.rest, affects=("syslog",)),
+    Document("param", param.fetch, old_filter.store, rest=param.rest, affects=("syslog",)),
     Document("users", accounts.fetch, accounts.store, credible=accounts.credible, rest=lambda tree: tree["other"]),
     Document("apis", apis.fetch_apis, rest=_all),
     Document("setup", apis.fetch_setup, apis.store_setup),
@@ -142,12 +143,11 @@ BINDINGS: tuple[Binding, ...] = (
     # who may come in
     Binding(("access", "mode"), ("firewall",), firewall.get_mode, firewall.put_mode, limits=firewall.limits,
             source="fact sheet 12"),
-    row("access.mode", firewall.FILTER, firewall.get_filter_mode, firewall.put_filter_mode, "12",
-        when=firewall.has_filter),
+    row("access.mode", old_filter.FILTER, old_filter.get_mode, old_filter.put_mode, "12", when=old_filter.speaks),
     Binding(("access", "sources"), ("firewall",), firewall.get_sources, firewall.put_sources, limits=firewall.limits,
             source="fact sheet 12"),
-    row("access.sources", firewall.FILTER, firewall.get_filter_sources, firewall.put_filter_sources, "12",
-        when=firewall.has_filter),
+    row("access.sources", old_filter.FILTER, old_filter.get_sources, old_filter.put_sources, "12",
+        when=old_filter.speaks),
     # time
     _other("time.sync", "ntp", net.get_sync, net.put_sync, "14"),
     row("time.sync", "Time.SyncSource", net.get_old_sync, net.put_old_sync, "14", when=net.without_ntp,
