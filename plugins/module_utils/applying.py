@@ -220,7 +220,8 @@ class Applier(Prover):
         for change in changes:
             if change.key[0] == "accounts" and len(change.key) == 3 and change.new is not ABSENT:
                 self.sent.append(secret_name(change.key[1]))
-                self.clear_text |= self.session.way["scheme"] == "http"
+                binding = self._binding(change.key, written.after)
+                self.clear_text |= self.session.ctx.scheme_of(binding.api if binding else "") == "http"
         for name in dict.fromkeys(self.sent):
             self.hook(f"send:{name}")  # from here on it may be in force
         for document in written.order:
@@ -256,15 +257,18 @@ class Applier(Prover):
     def _believe_a_clear_no(self, changes: list[Change], written: Written) -> None:
         """A password that alone was sent and was refused is not in force: a login with it would only be a wrong one.
 
-        Of several in one document nobody knows which was meant; there a login tells.
+        Of several in one document some drivers know whose it was (`items` of the error: {account: error}); where nobody
+        does, a login tells.
         """
-        secret = [change for change in changes if settings.setting_of(change.key).secret]
-        if len({change.key[1] for change in changes if change.key[0] == "accounts"}) != 1:
-            return
-        for change in secret:
-            said = [written.errors[name] for name in self._documents_of(change) if name in written.errors]
-            if said and isinstance(said[0], (Refused, Unsupported)) and not self._outcome_of(change):
-                self._note(change, said[0].code, why=str(said[0]))
+        alone = len({change.key[1] for change in changes if change.key[0] == "accounts"}) == 1
+        for change in changes:
+            if not settings.setting_of(change.key).secret or self._outcome_of(change):
+                continue
+            said = next((written.errors[n] for n in self._documents_of(change) if n in written.errors), None)
+            by_account = getattr(said, "items", None)  # some drivers know whose it was
+            mine = by_account.get(change.key[1]) if isinstance(by_account, Mapping) else said if alone else None
+            if isinstance(mine, (Refused, Unsupported)):
+                self._note(change, mine.code, why=str(mine))
 
     def _replace_what_stays(self, changes: list[Change]) -> None:
         """A built-in account that did not go gets a password that nobody has."""

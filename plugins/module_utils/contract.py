@@ -263,6 +263,10 @@ class Context:
         except KeyError:
             raise InputError(f"no secret {name!r} is known for this device") from None
 
+    def scheme_of(self, api: str) -> str:
+        """http or https: how one API of the device is reached ("" is the main one)."""
+        return self.transport.target.scheme
+
     @property
     def requests(self) -> int:
         """HTTP requests sent so far."""
@@ -342,8 +346,15 @@ class Driver:
         """Tell the device to restart (waiting is the engine's). Unsupported when it cannot."""
         raise NotImplementedError
 
-    def tell_camera_login(self, ctx: Context, address: str, username: str, password: str) -> bool:
-        """A recorder: use this login for the camera at `address` from now on. False: it has no such camera."""
+    def tell_camera_login(
+        self, ctx: Context, address: str, username: str, password: str, port: int = 0
+    ) -> Sequence[str] | None:
+        """A recorder: use this login for the camera at `address` from now on.
+
+        port  of the camera, 0: not known; it counts where the recorder has several cameras at that address
+        Items of recording.jobs that tell whether the recorder comes in with it; () where none does. None: it has no
+        such camera. Unsupported, with nothing sent, where several match and nothing tells which one is meant.
+        """
         raise Unsupported(f"{self.family} has no way to tell a recorder the login of a camera.")
 
     def factory_new(self, ctx: Context, trees: Mapping[str, Tree]) -> bool | None:

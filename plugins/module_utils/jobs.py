@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.applying import Applier
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Reading
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     DeviceError,
     InputError,
@@ -47,6 +48,7 @@ def read(spec: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "snapshot": snapshot(session, trees, readings),
             "login": session.credential.label,
+            "logged_in": session.logged_in(),
             "logins": session.logins,
             "requests": session.count(),
         }
@@ -68,6 +70,7 @@ def plan(spec: Mapping[str, Any], wanted: Mapping[str, Any], memory: Mapping[str
         result = plan_result(planner, snapshot(session, trees, readings))
         result["preview"] = [would_change(change) for change in planner.changes]
         result["login"] = session.credential.label
+        result["logged_in"] = session.logged_in()
         result["logins"] = session.logins
         result["requests"] = session.count()
         return result
@@ -115,40 +118,77 @@ def apply(
         return result
 
 
-def tell(spec: Mapping[str, Any], cameras: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Give a recorder the logins of its cameras: {"told": {address: True, or a sentence why not}, …}.
+def tell(spec: Mapping[str, Any], cameras: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Give a recorder the logins of its cameras: {"told": [{"done", "seen", "why"}, …] in their order, …}.
 
-    cameras  [{"address", "username", "password"}]
+    cameras     [{"address", "port", "username", "password"}]; port 0: not known
+    done        it took the login, and is not known to fail with it; `why` says why not
+    seen        its camera is connected afterwards; False also where it does not tell
+    clear_text  a password travelled over plain HTTP
     """
     with Session(spec) as session:
         fetch(session)
         session.check_identity()
-        told: dict[str, Any] = {}
-        for camera in cameras:
-            address = camera["address"]
+        told = [_line("it was not tried") for _camera in cameras]
+        items: dict[int, Sequence[str]] = {}
+        sent = 0
+        for index, camera in enumerate(cameras):
+            login = camera["address"], camera["username"], camera["password"]
             try:
-                known = session.driver.tell_camera_login(session.ctx, address, camera["username"], camera["password"])
-                told[address] = True if known else "it has no camera at this address"
+                found = session.driver.tell_camera_login(session.ctx, *login, int(camera.get("port") or 0))
             except DeviceError as error:
-                told[address] = error.message
+                told[index] = _line(error.message)
+                sent += not isinstance(error, Unsupported)
                 if not isinstance(error, (Refused, Unsupported)):
                     break  # the way or the moment is bad; the rest was not tried
-        if True in told.values():
-            _until_recording(session)
-        return {"told": told, "logins": session.logins, "requests": session.count()}
+                continue
+            if found is None:
+                told[index] = _line("it has no camera at this address")
+            else:
+                items[index] = found
+                sent += 1
+        states = _until_recording(session, list(items.values())) if items else {}
+        for index, own in items.items():
+            told[index] = _come_in(states, own)
+        clear_text = bool(sent) and session.way["scheme"] == "http"
+        count = {"logins": session.logins, "requests": session.count(), "writes": sent}
+        return {"told": told, "clear_text": clear_text, **count}
 
 
-def _until_recording(session: Session) -> None:
-    """A recorder takes a while to come back to its cameras: what is judged after this should not be that moment."""
+def _line(why: str = "", seen: bool = False) -> dict[str, Any]:
+    return {"done": not why, "seen": seen, "why": why}
+
+
+def _come_in(states: Mapping[str, Reading] | DeviceError, items: Sequence[str]) -> dict[str, Any]:
+    """A password is never read back: whether the recorder took it shows in whether its camera is connected (H01)."""
+    if isinstance(states, DeviceError):
+        return _line(f"the recorder took it, and could not be read afterwards: {states.message}")
+    own = [states[item] for item in items if item in states]
+    bad = next((reading for reading in own if reading.value == "error"), None)
+    if bad:
+        return _line("the recorder took it and does not come in with it" + (f": {bad.why}" if bad.why else ""))
+    return _line(seen=bool(own) and all(reading.value in ("active", "partial") for reading in own))
+
+
+def _until_recording(session: Session, told: Sequence[Sequence[str]]) -> dict[str, Reading] | DeviceError:
+    """A recorder takes a while to come back to its cameras: what is judged after this should not be that moment.
+
+    told  items of recording.jobs of every camera; where one has none, all jobs are waited for. The states at the end.
+    """
+    watched = {item for items in told for item in items}
     ends = time.monotonic() + RECORDING_SECONDS
-    while time.monotonic() < ends:
+    while True:
         try:
             readings = decode(session.driver, session.ctx, fetch(session))
-        except DeviceError:
-            return  # the reading that follows tells
-        jobs = [one for key, one in readings.items() if key[:2] == ("recording", "jobs") and key[-1] == "state"]
-        if not any(one.value in ("error", "partial") for one in jobs):
-            return
+        except DeviceError as error:
+            return error
+        jobs = {key[2]: one for key, one in readings.items() if key[:2] == ("recording", "jobs") and key[-1] == "state"}
+        if all(told):
+            waits = any(item in jobs and jobs[item].value == "error" for item in watched)
+        else:
+            waits = any(one.value in ("error", "partial") for one in jobs.values())
+        if not waits or time.monotonic() >= ends:
+            return jobs
         time.sleep(POLL_SECONDS)
 
 

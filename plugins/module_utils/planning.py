@@ -35,6 +35,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.reading import (
     list_unknown,
     may_write,
     plain,
+    trees_of,
     way_to_write,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
@@ -242,12 +243,14 @@ class Planner(Guards):
 
     def _cannot_remove(self, name: str) -> str | None:
         """Why the device keeps this account whatever we do; our own way in is not looked at here (it moves first)."""
-        rows = [b for b in self.driver.bindings if b.removes and b.key[:1] == ("accounts",)]
+        realm = name.rpartition("@")[2] if name.rpartition("@")[2] in self.driver.realms else ""
+        rows = [b for b in self.driver.bindings if b.removes and b.key[:1] == ("accounts",) and b.realm == realm]
         if not rows:
             return "the device offers no way to remove an account"
-        if name == self.session.credential.username:
+        readable = [row for row in rows if not isinstance(trees_of(row, self.trees), Exception)]
+        if name == self.session.credential.username or not readable:
             return None
-        return self._limits(rows[0], ("accounts", name, "role"), None)
+        return self._limits(readable[0], ("accounts", name, "role"), None)
 
     # -- one key ---------------------------------------------------------------------------------------------------
     def _judge(self, key: Key, want: Want) -> None:

@@ -42,10 +42,18 @@ def fetch(session: Session, names: Iterable[str] | None = None) -> Trees:
     """Read the named documents (default: all that can be read, but for those that nobody wants), each once."""
     known = [document.name for document in session.driver.documents if document.fetch is not None]
     if names is not None:
-        return session.driver.fetch(session.ctx, [name for name in known if name in set(names)])
+        return _fetched(session, [name for name in known if name in set(names)])
     spared = _spared(session)
-    trees = session.driver.fetch(session.ctx, [name for name in known if name not in spared])
+    trees = _fetched(session, [name for name in known if name not in spared])
     return {**trees, **{name: NotAsked(NOT_ASKED) for name in known if name in spared}}
+
+
+def _fetched(session: Session, names: list[str]) -> Trees:
+    """Some devices ask for the login of another of their services on the way: it counts as every login does."""
+    try:
+        return session.driver.fetch(session.ctx, names)
+    finally:
+        session.logins += [*session.ctx.facts.pop("logins", ()), *session.driver.take_logins()]
 
 
 def fetch_wanted(session: Session, trees: Trees, readings: Readings, wanted: Iterable[Key]) -> None:
@@ -207,13 +215,11 @@ def _of_api(
     if binding is None:
         if rows[0].realm:
             yield ("apis", api, "accounts"), _not_read(rows[0], trees)
-        elif not api:
+        else:
             # For items, the pattern itself says that the list is not known: nobody may take it for an empty one (H03).
             yield pattern, _not_read(rows[0], trees)
         for item in (rows[0].domain or ()) if "*" in pattern else ():
             yield _filled(pattern, item), _not_read(rows[0], trees)
-        if api and "*" not in pattern:
-            yield pattern, _not_read(rows[0], trees)
         return
     doubt = next((doubts[name] for name in binding.documents if name in doubts), "")
     if doubt and binding.has_items:

@@ -129,8 +129,10 @@ class Session:
         for index, credential in enumerate(credentials):
             attempt = transport if index == 0 else transport.via()
             try:
-                with self._counted(credential):
+                with self._counted(credential) as line:
                     self.ctx = self.driver.open(attempt, credential, self.secrets)
+                    if not self.logged_in():
+                        line["unknown"] = True  # the device asked for none: that is no proof of a password
                 self.logins += self.driver.take_logins()
             except LoginRefused as error:
                 refused = error
@@ -144,14 +146,14 @@ class Session:
         raise refused or LoginRefused(f"{self.name}: no login was tried.")
 
     @contextlib.contextmanager
-    def _counted(self, credential: Credential, **more: Any) -> Iterator[None]:
+    def _counted(self, credential: Credential, **more: Any) -> Iterator[dict[str, Any]]:
         """Note what came of a login: the controller keeps the lock budget, also when this run fails (H44)."""
         # The password that this job sets is another one than the pending password that it may have come in with.
         new = self.secrets.get(secret_name(credential.username)) == credential.password
         label = "new" if new else credential.label
         line = {"username": credential.username, "label": label, "refused": False, **more}
         try:
-            yield
+            yield line
         except LoginRefused as error:
             line.update(refused=True, locked=error.locked, seconds=error.seconds)
             raise
@@ -161,6 +163,10 @@ class Session:
         finally:
             if "unknown" not in line:
                 self.logins.append(line)
+
+    def logged_in(self) -> bool:
+        """Did the device ask for the login at all? One without accounts, or in factory state, answers anybody."""
+        return not (self.ctx.facts.get("anonymous") or self.ctx.facts.get("factory"))
 
     # -- the right device (H60) --------------------------------------------------------------------------------------
     def _check_endpoint(self, identity: Identity) -> None:

@@ -176,17 +176,18 @@ class Transport:
             self.close()
             raise
 
-    def via(self, scheme: str | None = None, port: int | None = None) -> Transport:
+    def via(self, scheme: str | None = None, port: int | None = None, keep_pins: bool = False) -> Transport:
         """A new Transport (own connection, no auth) to the same host; with a scheme alone, at its usual port.
 
-        At the same scheme and port it expects the same certificate, if nothing verifies it.
+        At the same scheme and port it expects the same certificate, if nothing verifies it. At another one there may be
+        another certificate: pins are kept only where a login will go there.
         """
         scheme = scheme or self.target.scheme
         if port is None:
             port = self.target.port if scheme == self.target.scheme else _PORTS.get(scheme, 0)
         data = {item.name: getattr(self.target, item.name) for item in fields(Target)}
-        if (scheme, port) != (self.target.scheme, self.target.port):
-            data["pins"] = ()  # another service may have a certificate of its own; no login goes there
+        if (scheme, port) != (self.target.scheme, self.target.port) and not keep_pins:
+            data["pins"] = ()
         other = Transport(Target(**{**data, "scheme": scheme, "port": port}))
         if other.target == self.target:
             other.expect_same(self)

@@ -28,6 +28,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.planning import (
     want_from_plain,
     want_to_plain,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import (
     campaign,
     drift,
@@ -107,8 +108,10 @@ class ChangeRun(NewPasswords):
             self._tell_cameras()
             spec = {**self._spec(self._sheet()), "rotation": "named" if accounts or revoke else "own"}
             wanted: dict[tuple[str, ...], Want] = {}
-            if revoke:
-                wanted[("accounts", revoke, "role")] = Want(ABSENT, "strict", REVOKED)
+            if revoke:  # everywhere: also from the lists that other APIs of the device keep
+                realms = driver_for(self.device.family, spec).realms
+                for name in (revoke, *(f"{revoke}@{realm}" for realm in sorted(realms))):
+                    wanted[("accounts", name, "role")] = Want(ABSENT, "strict", REVOKED)
             for name in accounts or ():
                 wanted[("accounts", name, "password")] = Want(MANAGED, "strict", "rotation")
             if suspicion:
@@ -245,7 +248,8 @@ class ChangeRun(NewPasswords):
             self.ledger.learn(planned["lock_rules"])
         self.result["findings"] += planned["findings"]
         outcomes: dict[str, Any] = {**(told or {}), **planned["outcomes"]}
-        if planned["login"] == "pending" and not self.check:
+        # A device that asks for no login proves no password: what is pending stays so.
+        if planned["login"] == "pending" and planned.get("logged_in", True) and not self.check:
             self.store.promote([secret_name(planned["credential"]["username"])])  # an interrupted change is in force
             self._remember_login("current")
             self.hook("promoted-late")

@@ -52,6 +52,7 @@ class DeviceRun:
         self.sheet_dir = device.folders["nwcs_sheet_dir"]
         self.kept_https = False  # plain HTTP is declared, but HTTPS was proven meanwhile
         self.login = ""  # label of the credential that got us in
+        self.logins_beside: dict[str, str] = {}  # family of another API -> label of the credential that opened it
         self._loaded: tuple[dict[str, Any] | None, ...] = ()  # the sheet, once it was looked for
         self.start = time.monotonic()
         self.result: dict[str, Any] = {
@@ -167,7 +168,9 @@ class DeviceRun:
         sheet = sheet or self._sheet()
         spec = {**self.device.spec, "own_account": self.device.own_account}
         spec["credentials"] = self._credentials()
-        spec["wanted"] = [settings.key_text(key) for key in inventory.wanted(self.device)]
+        # What the sheet holds is compared, so it is read as well.
+        recorded = ((sheet or {}).get("recorded") or {}).get("settings") or {}
+        spec["wanted"] = [*(settings.key_text(key) for key in inventory.wanted(self.device)), *recorded]
         spec["beside"] = {family: self._beside(family, way) for family, way in spec["beside"].items()}
         if sheet:
             identity = sheet["identity"]
@@ -223,7 +226,7 @@ class DeviceRun:
         """The logins of another API of the device, which may keep accounts of its own: names of its realm."""
         api = self.device.apis[family]
         if not api["username"]:
-            return {**entry, "credentials": [], "why": ""}
+            return {**entry, "credentials": [], "why": "", "refused": []}
         name = f"{api['username']}@{family}"
         candidates = self.store.candidates(secret_name(name))
         found = [{"username": name, "password": password, "label": label} for label, password in candidates]
@@ -232,11 +235,16 @@ class DeviceRun:
             found.append({"username": name, "password": api["password"], "label": "bootstrap"})
         last = self._last_login(family)
         found.sort(key=lambda credential: credential["label"] != last)
-        return {**entry, "credentials": found, "why": ""}
+        return {**entry, "credentials": found, "why": "", "refused": []}
 
     def _choose_beside(self, spec: dict[str, Any]) -> None:
         """The lock budget is one for the whole device; an API that has no room in it waits, the others do not."""
         for family, entry in spec["beside"].items():
+            if not self.device.apis[family]["username"]:
+                # One list of accounts for both: what was refused there is not tried there again until it changes.
+                ours = [{**c, "username": f"{c['username']}@{family}"} for c in spec["credentials"]]
+                entry["refused"] = [c["label"] for c in ours if not spec["retry"] and self.ledger.refused(c)]
+                continue
             try:
                 last = self._last_login(family)
                 entry["credentials"] = self.ledger.choose(entry["credentials"], last, spec["retry"], self.check)
@@ -256,6 +264,8 @@ class DeviceRun:
         for line in logins:
             family = line["username"].rpartition("@")[2]
             label = line["label"] if line["label"] == "bootstrap" else "current"  # what worked is kept as current
+            if family in families and not line.get("refused"):
+                self.logins_beside[family] = label
             if family in families and not line.get("refused") and self._last_login(family) != label and not self.check:
                 self.state.remember(**{f"login@{family}": label})
 
@@ -269,6 +279,8 @@ class DeviceRun:
             self._choose_beside(spec)
         tried = [*spec["credentials"], *(c for entry in spec["beside"].values() for c in entry["credentials"])]
         known = {(c["username"], c["label"]): c["password"] for c in tried}
+        for family in spec["beside"]:
+            known |= {(f"{user}@{family}", label): password for (user, label), password in list(known.items())}
         answer = self.send(job)
         for name, password in (spec.get("secrets") or {}).items():  # what an apply tries beside them
             known[name.partition(".")[2], "new"] = password
@@ -285,7 +297,8 @@ class DeviceRun:
         self.result["notes"] += [note for note in snapshot["notes"] if note not in self.result["notes"]]
         self.result["requests"] += answer["requests"]
         self.login = answer["login"] or ""
-        self._remember_login(self.login)
+        if answer.get("logged_in", True):
+            self._remember_login(self.login)
         self._pin(snapshot)
 
     def _pin(self, snapshot: Mapping[str, Any]) -> None:
@@ -328,6 +341,9 @@ class DeviceRun:
                 found[name.partition(".")[2]] = password
         if self.login == "bootstrap" and self.device.password is not None:
             found[self.device.username] = self.device.password
+        for family, api in self.device.apis.items():
+            if self.logins_beside.get(family) == "bootstrap" and api["password"] is not None:
+                found[f"{api['username']}@{family}"] = api["password"]
         return found
 
     def _words(self) -> list[str]:

@@ -48,6 +48,7 @@ class Ledger:
         self.folder, self.device = folder, device
         self.path = os.path.join(folder, "ledger.json")
         self._guesses = ""  # what marks our own guesses in the file, until note() settles them
+        self._unwritten = 0  # guesses of check mode, which writes no file: for other APIs of the device
 
     # -- what may be tried -------------------------------------------------------------------------------------------
     def check_locked(self) -> None:
@@ -82,14 +83,18 @@ class Ledger:
                     self.device, "this login was refused before and is not tried again", recent[-1]["until"],
                     "Correct nwcs_username or nwcs_password, or run once with -e nwcs_retry=true.",
                 )  # fmt: skip
-            room = self._limit(ledger) - len(recent)
-            if room < 1 and recent and not retry:
-                tried = " or are being tried" if any(wrong.get("guess") for wrong in recent) else ""
-                why = f"{len(recent)} logins were refused{tried}, one more could lock it"
-                raise _alone(self.device, why, recent[0]["until"])
+            room = self._limit(ledger) - len(recent) - self._unwritten
+            if room < 1 and (recent or self._unwritten) and not retry:
+                guesses = self._unwritten or any(wrong.get("guess") for wrong in recent)
+                tried = " or are being tried" if guesses else ""
+                counted = len(recent) + self._unwritten
+                why = f"{counted} logins were refused{tried}, one more could lock it"
+                raise _alone(self.device, why, recent[0]["until"] if recent else time.time() + seconds)
             # Who insists gets a login that was never refused, and one that was.
             chosen = fresh[: MOST_CREDENTIALS if retry else min(max(1, room), MOST_CREDENTIALS)]
-            if not check:
+            if check:
+                self._unwritten += len(chosen)
+            else:
                 self._guesses = self._guesses or os.urandom(8).hex()
                 for _guess in chosen:
                     self._add(ledger, "", guess=self._guesses)
@@ -123,6 +128,7 @@ class Ledger:
         refused = [line for line in logins if line.get("refused") and not line.get("deliberate")]
         accepted = [line for line in logins if not line.get("refused")]
         before = self._read()
+        self._unwritten = 0
         if not (refused or self._guesses or (accepted and (before.get("wrong") or before.get("locked_until")))):
             return
         with self._changing() as ledger:

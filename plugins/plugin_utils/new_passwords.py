@@ -54,6 +54,9 @@ class NewPasswords(DeviceRun):
         """
         login = planned["credential"]
         ours = login["label"] != "bootstrap" and account != login["username"]
+        # An API beside has a login of its own, and may have been reset by itself.
+        taken = {line["username"]: line["label"] for line in planned.get("logins") or () if not line.get("refused")}
+        ours = ours and taken.get(account) != "bootstrap"
         return self.job == "harden" and ours and current is not None and given in (None, current)
 
     def _claimed_elsewhere(self, account: str, given: str, current: str | None) -> list[tuple[str, str]]:

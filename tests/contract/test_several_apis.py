@@ -11,14 +11,30 @@ tested is the joining, which knows no family.
 from __future__ import annotations
 
 import contextlib
+import copy
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from change_box import Site, site
-from driver_cases import short_pauses  # noqa: F401
+from driver_cases import FAMILIES, rig, short_pauses  # noqa: F401
+
+from ansible_collections.nwcs.hardening.plugins.module_utils import registry
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    Binding,
+    Context,
+    Credential,
+    Driver,
+    Identity,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined import CombinedDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.openwrt import OpenWrtDriver
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.ledger import Ledger
 
 ONVIF_PASSWORD = "Planted-Onvif-5512"
 USERS = [{"Username": "svc", "Password": ONVIF_PASSWORD, "UserLevel": "Administrator"},
@@ -194,3 +210,116 @@ def test_behind_a_recorder_nothing_is_sent(tmp_path: Path) -> None:
             assert done["error"]["code"] == "behind_recorder" and "nvr-1" in done["error"]["message"]
             assert done["status"] == "not_checked"
         assert place.device.log == []
+
+
+# -- what must not be said or lost -------------------------------------------------------------------------------------
+def test_a_list_of_the_other_api_that_was_reset_gets_a_new_password_again(tmp_path: Path) -> None:
+    with both(tmp_path) as place:
+        factory = copy.deepcopy(place.device.beside.state["users"])
+        place.do("harden")
+        place.lab.call(lambda: place.device.beside.state.update(users=factory))
+        place.do("harden", nwcs_retry=True)  # ours is refused; from now on the first contact's is tried as well
+        assert lines(place.do("harden", nwcs_retry=True))['accounts."svc@onvif".password']["outcome"] == "changed"
+        users = {user["Username"]: user["Password"] for user in place.device.beside.state["users"]}
+        assert users["svc"] == place.password("svc@onvif") != ONVIF_PASSWORD
+
+
+def test_a_person_who_has_left_goes_from_every_list(tmp_path: Path) -> None:
+    with both(tmp_path) as place:
+        place.do("harden")
+        done = place.do("rotate", None, "viewer1")
+        assert lines(done)['accounts."viewer1@onvif".role']["outcome"] == "changed", lines(done)
+        assert "viewer1" not in {user["Username"] for user in place.device.beside.state["users"]}
+        done = place.do("rotate", None, "svc2", nwcs_apis={})
+        assert lines(done)['accounts."svc2@onvif".role']["outcome"] == "not_checked", "nobody could look"
+
+
+def test_a_password_that_went_over_plain_http_to_the_other_api_is_told(tmp_path: Path) -> None:
+    with both(tmp_path) as place:
+        ports = place.device.ports
+        apis = {"onvif": {"username": "svc", "password": ONVIF_PASSWORD, "scheme": "http", "port": ports["http"]}}
+        done = place.do("harden", nwcs_scheme="https", nwcs_port=ports["https"], nwcs_apis=apis)
+        assert done["way"]["scheme"] == "https"
+        assert lines(done)['accounts."svc@onvif".password']["outcome"] == "changed"
+        assert any("plain HTTP" in note for note in done["notes"])
+
+
+@pytest.mark.parametrize(("theirs", "same"), [("02:00:00:00:00:01", True), ("", True), ("02:00:00:00:00:99", False)])
+def test_another_device_at_the_port_of_the_other_api_stays_closed(theirs: str, same: bool) -> None:
+    class Elsewhere(Driver):
+        family = "elsewhere"
+        bindings = (Binding(("accounts", "*", "role"), ("users",), get=str, items=list),)
+
+        def identify(self, transport: Any) -> Identity:
+            return Identity()
+
+        def open(self, transport: Any, credential: Credential, secrets: Any) -> Context:
+            ctx = Context(transport, credential, secrets)
+            ctx.identity = Identity(mac=theirs)
+            return ctx
+
+    with rig(FAMILIES["onvif"]) as run, Session(run.spec()) as session:
+        session.ctx.identity = Identity(mac="02:00:00:00:00:01")
+        given = {"elsewhere": {"credentials": [{"username": "u@elsewhere", "password": "p", "label": "current"}]}}
+        driver = CombinedDriver(session.driver, [Elsewhere()], given)
+        driver.main = SimpleNamespace(family="onvif", open=lambda *_more: session.ctx)
+        opened = driver.open(session.ctx.transport, Credential("admin", "12345"), {})
+        assert isinstance(opened.apis["elsewhere"], Context) is same
+        if not same:
+            assert "guard: identity" in str(opened.apis["elsewhere"])
+
+
+def test_a_shared_list_that_cannot_be_read_is_no_empty_one() -> None:
+    """i-PRO has one list for both APIs, and only ONVIF shows it."""
+    with rig(FAMILIES["ipro"]) as run:
+        closed = {"onvif": {"way": {"scheme": "http", "port": 9}}}
+        plan = run.plan({"accounts": {"live": "absent"}}, beside=closed)
+        assert plan["outcomes"]['accounts."live".role']["outcome"] == "not_checked" and plan["changes"] == []
+        assert not any(entry.write for entry in run.log())
+
+
+def test_a_login_refused_by_an_api_with_the_same_accounts_counts_once_and_is_not_repeated(tmp_path: Path) -> None:
+    with both(tmp_path, nwcs_apis={}) as place:
+        shared = SharedAccounts()
+        kept = registry.DRIVERS["openwrt"]
+        registry.DRIVERS["openwrt"] = shared
+        try:
+            for _time in range(4):
+                done = place.do("info")
+                assert done["error"] is None, done["error"]
+        finally:
+            registry.DRIVERS["openwrt"] = kept
+        refused = [entry for entry in place.device.log if entry.login == "refused"]
+        assert len(refused) == 1, "once, and then only when it has changed"
+        assert 'apis."onvif".open' in place.work.snapshot["readings"]
+
+
+class SharedAccounts(OpenWrtDriver):
+    shares_accounts = ("onvif",)
+
+
+def test_check_mode_has_one_lock_budget_for_all_apis(tmp_path: Path) -> None:
+    def two(user: str) -> list[dict[str, str]]:
+        return [
+            {"username": user, "password": f"{user}-{n}", "label": label}
+            for n, label in enumerate(("current", "pending"))
+        ]
+
+    for check in (False, True):
+        ledger = Ledger(str(tmp_path / str(check)), "dev")
+        assert len(ledger.choose(two("ops"), "", False, check)) == 2
+        with pytest.raises(LoginRefused):
+            ledger.choose(two("ops@onvif"), "", False, check)
+
+
+def test_a_device_that_asks_for_no_login_proves_no_pending_password(tmp_path: Path) -> None:
+    with site(tmp_path, "onvif-complete") as place:
+        place.do("harden")
+        place.do_nothing()
+        place.work.store.prepare({"accounts.admin": "Pending-Pass-7731"}, "test", sent=True)
+        kept = place.password()
+        place.lab.call(lambda: place.device.state["users"].clear())
+        done = place.do("harden")
+        assert done is not None
+        place.do_nothing()
+        assert place.work.store.value("accounts.admin") != "Pending-Pass-7731" or kept == "Pending-Pass-7731"

@@ -38,7 +38,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined_ro
     of_realm,
     with_realm,
 )
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, LoginRefused, Refused
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    DeviceError,
+    LoginRefused,
+    Refused,
+    WrongDevice,
+)
 
 # Which of the other APIs are open: one that is not must never look like one that has nothing.
 # No family calls a document so.
@@ -81,6 +86,10 @@ class CombinedContext(Context):
     def opened(self) -> list[tuple[str, Context]]:
         return [(family, api) for family, api in self.apis.items() if isinstance(api, Context)]
 
+    def scheme_of(self, api: str) -> str:
+        found = self.apis.get(api) if api else self
+        return found.transport.target.scheme if isinstance(found, Context) else ""
+
     @property
     def requests(self) -> int:
         return sum(api.requests for _family, api in self.opened())
@@ -101,6 +110,7 @@ class CombinedDriver(Driver):
         self.main, self.beside, self.given = main, {driver.family: driver for driver in beside}, {**given}
         self.family, self.kind, self.default_ports = main.family, main.kind, main.default_ports
         self.logins: list[dict[str, Any]] = []
+        self.refused: list[Credential] = []  # by an API that shares the main one's accounts
         own_lists = any(binding.key[0] == "accounts" and binding.has_items for binding in main.bindings)
         self.realms = {
             driver.family
@@ -192,7 +202,7 @@ class CombinedDriver(Driver):
         if not driver.needs_login:
             return driver.open(ctx.transport.via(), credential, {})
         if family not in self.realms:
-            return self._login(ctx, driver, credential, secrets)
+            return self._same_login(ctx, driver, credential, secrets)
         refused: DeviceError = LoginRefused(
             f"{family} has accounts of its own, and {self._given(family).get('why') or 'no login for it is known'}.",
             f"Set nwcs_apis.{family}.username and nwcs_apis.{family}.password.",
@@ -212,11 +222,28 @@ class CombinedDriver(Driver):
             return api
         raise refused
 
+    def _same_login(
+        self, ctx: CombinedContext, driver: Driver, credential: Credential, secrets: Mapping[str, str]
+    ) -> Context:
+        """The main login at an API that has no accounts of its own. A refusal counts, and is not repeated."""
+        family = driver.family
+        if credential.label in (self._given(family).get("refused") or ()) or credential in self.refused:
+            why = "the login was refused there before, and is not tried again until it changes"
+            raise LoginRefused(f"{family}: {why}.", "Correct it, or run once with -e nwcs_retry=true.")
+        try:
+            return self._login(ctx, driver, credential, secrets)
+        except LoginRefused as error:
+            self.refused.append(credential)
+            line = {"username": f"{credential.username}@{family}", "label": credential.label, "refused": True}
+            self.logins.append({**line, "locked": error.locked, "seconds": error.seconds})
+            raise
+
     def _login(self, ctx: CombinedContext, driver: Driver, credential: Credential, secrets: Mapping[str, str]) -> Any:
         transport = self._transport(ctx.transport, driver.family)
         try:
             driver.identify(transport)
             api = driver.open(transport, credential, secrets)
+            _same_device(ctx, driver.family, api.identity)
         except Exception:
             ctx.transport.requests += transport.requests
             transport.close()
@@ -232,7 +259,7 @@ class CombinedDriver(Driver):
 
     def _transport(self, transport: Any, family: str) -> Any:
         way = self._given(family).get("way")
-        return transport.via(way["scheme"], way["port"]) if way else transport.via()
+        return transport.via(way["scheme"], way["port"], keep_pins=True) if way else transport.via()
 
     def _follow(self, ctx: CombinedContext, family: str) -> None:
         """The password of the login in use of an API beside was sent: go on with it, or with the old one."""
@@ -281,13 +308,21 @@ class CombinedDriver(Driver):
             if not wanted:
                 continue
             try:
-                trees = driver.fetch(ctx.api(driver.family), list(wanted.values()))
+                trees = self._fetched(ctx, driver, list(wanted.values()))
             except DeviceError as error:
                 if driver is self.main:
                     raise
                 trees = dict.fromkeys(wanted.values(), error)
             found.update({name: trees[own] for name, own in wanted.items() if own in trees})
         return found
+
+    def _fetched(self, ctx: CombinedContext, driver: Driver, names: list[str]) -> dict[str, Tree | Exception]:
+        api = ctx.api(driver.family)
+        try:
+            return driver.fetch(api, names)
+        finally:
+            for line in () if driver is self.main else api.facts.pop("logins", ()):
+                self.logins.append({**line, "username": f"{line['username']}@{driver.family}"})
 
     def endpoints(self, ctx: CombinedContext, trees: Mapping[str, Tree]) -> list[Endpoint]:
         """Those of the main API, and what it does not name already of the others; only the main one is managed by."""
@@ -361,9 +396,18 @@ class CombinedDriver(Driver):
     def restart(self, ctx: CombinedContext) -> None:
         self.main.restart(ctx.api(self.main.family))
 
-    def tell_camera_login(self, ctx: CombinedContext, address: str, username: str, password: str) -> bool:
-        return self.main.tell_camera_login(ctx.api(self.main.family), address, username, password)
+    def tell_camera_login(
+        self, ctx: CombinedContext, address: str, username: str, password: str, port: int = 0
+    ) -> Sequence[str] | None:
+        return self.main.tell_camera_login(ctx.api(self.main.family), address, username, password, port)
 
 
 def _is_open(ctx: CombinedContext, driver: Driver) -> bool:
     return isinstance(ctx.apis.get(driver.family), Context)
+
+
+def _same_device(ctx: CombinedContext, family: str, identity: Identity) -> None:
+    """Another port of one address may lead to another device. The MAC address is what all APIs write alike (H60)."""
+    if identity.mac and ctx.identity.mac and identity.mac != ctx.identity.mac:
+        why = f"another device answers there: MAC address {identity.mac!r}, here {ctx.identity.mac!r}"
+        raise WrongDevice(f"{family}: {why}. [guard: identity]", "Nothing was written to it; correct nwcs_apis.")

@@ -37,7 +37,7 @@ class Told(Driver):
 
 
 def session(*wanted: Key) -> Any:
-    return SimpleNamespace(driver=Told(), ctx=None, wanted=set(wanted))
+    return SimpleNamespace(driver=Told(), ctx=SimpleNamespace(facts={}), wanted=set(wanted), logins=[])
 
 
 @pytest.mark.parametrize(
