@@ -33,7 +33,8 @@ def find(
     sources = list(sources) or [str(source) for source in constants.DEFAULT_HOST_LIST]
     loader = DataLoader()
     config = constants.config.get_config_value
-    files = list(vault_files) or ([named] if (named := config("DEFAULT_VAULT_PASSWORD_FILE")) else [])
+    named = config("DEFAULT_VAULT_PASSWORD_FILE")
+    files = list(vault_files) or ([named] if named else [])
     try:
         ids = [*(config("DEFAULT_VAULT_IDENTITY_LIST") or []), *vault_ids]
         loader.set_vault_secrets(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import re
 import zoneinfo
 from collections import Counter
@@ -103,7 +104,7 @@ class Redactor:
         if is_secret(key) or is_place(key):
             return self._count("secret" if is_secret(key) else "place", 0)
         if isinstance(value, float):
-            return float(self.number(key, int(value))) if value == value and abs(value) < 1e18 else 0.0
+            return float(self.number(key, int(value))) if math.isfinite(value) and abs(value) < 1e18 else 0.0
         return value if abs(value) <= SMALL else int(self._long_number(str(value)))
 
     def text(self, text: str) -> str:

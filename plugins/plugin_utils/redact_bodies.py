@@ -49,8 +49,8 @@ def body(redactor: Redactor, content: bytes, kind: str = "") -> dict[str, Any]:
     start = text.lstrip()[:200].lower()
     if _BARE_HTML.match(text):  # lines of Key=Value, put between <HTML> and </HTML> by an older generation of devices
         return {"text": lines(redactor, text)}
-    if start.startswith(("<!doctype html", "<html")) or ("html" in kind.lower() and xml(redactor, text) is None
-                                                          and start.startswith("<")):  # fmt: skip
+    page = "html" in kind.lower() and start.startswith("<") and xml(redactor, text) is None
+    if page or start.startswith(("<!doctype html", "<html")):
         title = _TITLE.search(text)  # error pages: some devices are known by them
         return _dropped("html", content) | ({"title": redactor.text(title[1].strip())} if title else {})
     if start.startswith("<"):

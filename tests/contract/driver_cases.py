@@ -8,7 +8,7 @@ no family, except where a hazard exists in one family only.
 """
 
 # Pytest ends its generators, so what they hold is closed.
-# pylint: disable=contextmanager-generator-missing-cleanup
+# pylint: disable=contextmanager-generator-missing-cleanup,unused-import
 from __future__ import annotations
 
 import importlib

@@ -124,5 +124,3 @@ def test_lockout_after_three_wrong_passwords(motion: Motion, rig: Rig) -> None:
         rig.readings()
     assert caught.value.locked and rig.login[1] not in str(caught.value)
     rig.proven("auth.lockout_attempts")
-
-

@@ -9,6 +9,8 @@ of a text with numbers and paths taken out, the keys of a list.
 
 # Pytest ends its generators, so what they hold is closed.
 # pylint: disable=contextmanager-generator-missing-cleanup
+# Pytest ends its generators, so what they hold is closed.
+# pylint: disable=contextmanager-generator-missing-cleanup
 from __future__ import annotations
 
 import json

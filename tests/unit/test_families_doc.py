@@ -38,7 +38,7 @@ def main_family(variables: dict[str, Any]) -> str:
 
 
 def describe(name: str, variables: dict[str, Any], all_hosts: dict[str, dict[str, Any]], folder: Path) -> Any:
-    return inventory.describe(name, lambda key, default: variables.get(key, default), list(variables), all_hosts,
+    return inventory.describe(name, variables.get, list(variables), all_hosts,
                               str(folder))  # fmt: skip
 
 

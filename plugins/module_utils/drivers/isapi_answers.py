@@ -104,7 +104,7 @@ def refused_login(name: str, user: str, answer: Answer) -> LoginRefused:
                             locked=True, seconds=seconds or None)  # fmt: skip
     if left is not None and left <= 1:
         return LoginRefused(
-f"{name}: one more refused login of {user!r} would lock it ({left} left).",
+            f"{name}: one more refused login of {user!r} would lock it ({left} left).",
             "Nothing more is tried. Check nwcs_username and nwcs_password.", locked=True,
         )  # fmt: skip
     advice = "Check nwcs_username and nwcs_password; the toolkit does not try again by itself."

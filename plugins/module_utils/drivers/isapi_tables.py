@@ -254,9 +254,7 @@ BINDINGS: tuple[Binding, ...] = (
            limits=ip_filter.mode_limits),
     _write("access.sources", "ip_filter", (ip_filter.filter_sources, ip_filter.put_filter_sources), "9",
            limits=ip_filter.filter_limits),
-    _write("time.sync", "time", (clock.sync, lambda tree, value: xml.put(
-        tree, "timeMode", "NTP" if value == "ntp" else "manual") if clock.sync(tree) != value else None), "12",
-           limits=network.has_switch("timeMode")),
+    _write("time.sync", "time", (clock.sync, clock.put_sync), "12", limits=network.has_switch("timeMode")),
     _write("time.zone", "time", (lambda tree: clock.zone_from_device(xml.get(tree, "timeZone")), clock.put_zone),
            "12", limits=clock.zone_limits),
     _write("time.servers", "ntp", (clock.servers, clock.put_servers), "12", limits=clock.servers_limits),

@@ -84,6 +84,11 @@ def sync(tree: Tree) -> str:
     return xml.get(tree, "timeMode").lower()
 
 
+def put_sync(tree: Tree, value: str) -> None:
+    if sync(tree) != value:
+        xml.put(tree, "timeMode", "NTP" if value == "ntp" else "manual")
+
+
 def device_moment(told: str, zone: str) -> datetime.datetime | None:
     """UTC of the device's wall clock. Its own offset is unreliable in summer; it is used only where the zone has a
     summer time, or is unknown (sheet 12)."""

@@ -82,7 +82,7 @@ DOCUMENTS: tuple[Document, ...] = (
     _costly("storage", STORAGE.fetch, STORAGE.store, rest=rest_of("Enable")),
     _costly("cameras", net.fetch_cameras, rest=lambda tree: sorted(tree["how"].items())),
     _costly("interface", INTERFACE.fetch,
-             rest=rest_of("IPv4Type", "IPv4Address", "IPv4SubnetMask", "IPv4PrefixLength", "IPv4Gateway")),
+            rest=rest_of("IPv4Type", "IPv4Address", "IPv4SubnetMask", "IPv4PrefixLength", "IPv4Gateway")),
 )  # fmt: skip
 
 # -- bindings ----------------------------------------------------------------------------------------------------------

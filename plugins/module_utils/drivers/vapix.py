@@ -324,4 +324,3 @@ def _given_users(answer: Answer) -> bool | None:
     if answer.status in (401, 403):
         return False
     return True if answer.status == 200 and accounts.parse(text_of(answer)) else None
-

@@ -262,4 +262,3 @@ def fetch_disks(ctx: Any) -> Tree:
                                  "encrypted": disk.get("diskencrypted", "")}
         for disk in disks
     }  # fmt: skip
-

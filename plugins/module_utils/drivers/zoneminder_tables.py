@@ -326,5 +326,5 @@ BINDINGS = (
     row("log.local", "configs", _logs(-4), _put_log(-1), limits=_log_limit(-4)),
     row("log.auth_events", "configs", _logs(0), _put_log(0), limits=_log_limit(0)),
     row("recording.state", "monitors", _recording),
-    row("recording.jobs.*.state", "monitors", _recorded, items=lambda t: list(t)),
+    row("recording.jobs.*.state", "monitors", _recorded, items=list),
 )  # fmt: skip

@@ -413,7 +413,11 @@ def test_the_old_password_is_left_out_where_the_device_does_not_know_it() -> Non
     ctx: Any = SimpleNamespace(send=send, credential=SimpleNamespace(password="Old-1"))
     accounts._with_or_without_login(ctx, "PUT", "Security/users/2", doc("<User><id>2</id></User>"), True)
     assert "Old-1" in sent[0] and sent[1] == "<User><id>2</id></User>"
-    ctx.send = lambda *args: (_ for _ in ()).throw(answers.BadContent("no"))
+
+    def no(*_args: Any) -> None:
+        raise answers.BadContent("no")
+
+    ctx.send = no
     with pytest.raises(Refused):
         accounts._with_or_without_login(ctx, "PUT", "Security/users/2", doc("<User><id>2</id></User>"), True)
 
