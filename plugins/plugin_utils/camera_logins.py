@@ -56,29 +56,42 @@ def waiting(store: SecretStore) -> dict[str, dict[str, str]]:
 
 
 def tell(
-    store: SecretStore, send: Callable[[list[dict[str, str]]], Mapping[str, Any]] | None, recorder: str, typed: bool
-) -> tuple[list[dict[str, Any]], int]:
-    """Tell what waits: (findings on what is still open, how many were told).
+    store: SecretStore, send: Callable[[list[dict[str, Any]]], Mapping[str, Any]] | None, recorder: str, typed: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Tell what waits: (findings on what is still open, notes on what was done).
 
-    send   [{address, username, password}] -> {"told": {address: True | sentence why not}}; None: it cannot be told
+    send   rows as in `waiting` -> the answer of jobs.tell; None: it cannot be told
     typed  a person says that all of it has been typed in
     """
     open_ends = waiting(store)
     if typed:
         store.promote(list(open_ends))
-        return [], 0
+        return [], []
     why = dict.fromkeys(open_ends, "its API cannot be told")
     done: list[str] = []
+    notes: list[str] = []
     if send is not None and open_ends:
         try:
-            answers = send([{n: v for n, v in row.items() if n != "camera"} for row in open_ends.values()])["told"]
+            answer = send([{n: v for n, v in row.items() if n != "camera"} for row in open_ends.values()])
+            said = dict(zip(open_ends, answer["told"], strict=True))  # in the order of what was sent
+            notes = list(_notes(answer, [(open_ends[name]["camera"], line) for name, line in said.items()]))
         except NwcsError as error:
-            answers = {row["address"]: error.message for row in open_ends.values()}
-        said = {name: answers.get(row["address"], "it did not answer") for name, row in open_ends.items()}
-        done = [name for name, answer in said.items() if answer is True]
-        why = {name: str(answer) for name, answer in said.items()}
+            said = {name: {"done": False, "why": error.message} for name in open_ends}
+        done = [name for name, line in said.items() if line["done"]]
+        why = {name: line["why"] for name, line in said.items()}
         store.promote(done)
-    return list(_open(recorder, {n: row for n, row in open_ends.items() if n not in done}, why)), len(done)
+    return list(_open(recorder, {n: row for n, row in open_ends.items() if n not in done}, why)), notes
+
+
+def _notes(answer: Mapping[str, Any], said: list[tuple[str, Mapping[str, Any]]]) -> Iterable[str]:
+    done = [camera for camera, line in said if line["done"]]
+    unseen = [camera for camera, line in said if line["done"] and not line["seen"]]
+    if done:
+        yield f"The recorder was given the new logins of {len(done)} cameras."
+    if unseen:
+        yield f"Nobody could see whether it comes in with the new login of {', '.join(unseen)}: it does not tell."
+    if answer.get("clear_text"):
+        yield "The new password travelled over plain HTTP: the recorder that was told it offers no proven HTTPS."
 
 
 def _open(recorder: str, rows: Mapping[str, Mapping[str, str]], why: Mapping[str, str]) -> Iterable[dict[str, Any]]:

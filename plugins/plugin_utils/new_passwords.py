@@ -176,15 +176,14 @@ class NewPasswords(DeviceRun):
         driver = driver_for(self.device.family)
         spec = self._spec(self._sheet())
 
-        def send(cameras: list[dict[str, str]]) -> Mapping[str, Any]:
+        def send(cameras: list[dict[str, Any]]) -> Mapping[str, Any]:
             answer = self._send({"what": "tell", "spec": spec, "cameras": cameras})
             self.result["requests"] += answer["requests"]
-            self.result["writes"] += sum(told is True for told in answer["told"].values())
+            self.result["writes"] += answer["writes"]
             return answer
 
         usable = send if camera_logins.can_be_told(driver) else None
         typed = bool(self.device.options.get("logins_typed"))
-        found, told = camera_logins.tell(self.store, usable, self.device.name, typed)
+        found, notes = camera_logins.tell(self.store, usable, self.device.name, typed)
         self.result["findings"] += found
-        if told:
-            self.result["notes"].append(f"The recorder was given the new logins of {told} cameras.")
+        self.result["notes"] += notes

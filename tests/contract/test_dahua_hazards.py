@@ -252,8 +252,8 @@ def test_a_recorder_is_told_the_new_login_of_a_camera_and_tells_whether_it_recor
         assert run.readings()["recording.state"]["value"] == "error"
         with opened(run) as ctx:
             driver = DahuaDriver()
-            assert driver.tell_camera_login(ctx, "192.0.2.99", "admin", SECRET) is False
-            assert driver.tell_camera_login(ctx, camera.address, "admin", SECRET) is True
+            assert driver.tell_camera_login(ctx, "192.0.2.99", "admin", SECRET) is None
+            assert driver.tell_camera_login(ctx, camera.address, "admin", SECRET) == ["channel-1"]
             assert SECRET not in repr(ctx.notes) + repr(lab.log("dev"))
             assert any("plain HTTP" in note for note in ctx.notes)
         lab.wait(lambda: run.device.channels[0]["state"] == "Active")
@@ -267,10 +267,35 @@ def test_a_camera_never_sees_half_of_a_new_login(username: str, requests: int) -
     for one_key, wanted in ((False, requests), (True, requests if username == "admin" else 3)):
         with rig("dahua-nvr", channels=channels, one_key=["RemoteDevice"] if one_key else []) as run:
             with opened(run) as ctx:
-                assert DahuaDriver().tell_camera_login(ctx, "192.0.2.9", username, SECRET) is True
+                assert DahuaDriver().tell_camera_login(ctx, "192.0.2.9", username, SECRET) == ["channel-1"]
             assert len(run.writes()) == wanted
             entry = run.device.entry(run.device.channels[0])
             assert (entry["UserName"], entry["Password"]) == (username, SECRET)
+
+
+def test_of_two_cameras_at_one_address_the_one_that_is_meant_is_told() -> None:
+    row = {"address": "192.0.2.9", "rtsp": 554, "https": 443, "username": "admin", "password": "Old-Login-1"}
+    channels = [{"camera": f"cam-{port}", "http": port, **row} for port in (8001, 8002)]
+    with rig("dahua-nvr", channels=channels) as run, opened(run) as ctx:
+        with pytest.raises(Unsupported, match="several cameras"):
+            DahuaDriver().tell_camera_login(ctx, "192.0.2.9", "admin", SECRET)
+        assert run.writes() == []
+        assert DahuaDriver().tell_camera_login(ctx, "192.0.2.9", "admin", SECRET, 8002) == ["channel-2"]
+        assert [run.device.entry(one)["Password"] for one in run.device.channels] == ["Old-Login-1", SECRET]
+
+
+def test_a_recorder_that_ignores_a_new_password_is_found_out_by_its_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "RECORDING_SECONDS", 0.5)
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
+    nvr = {"name": "dev", "model": "dahua-nvr", "overrides": {"pull_seconds": 0.2}}
+    with running_lab([nvr, {"name": "cam-entrance", "model": "dahua-camera"}]) as lab:
+        run, camera = Rig(lab, ROW), lab.device("cam-entrance")
+        lab.call(lambda: camera.users.force("admin", SECRET, "admin"))
+        lab.wait(lambda: run.device.channels[0]["state"] == "Error")
+        run.fault("H01")
+        login = {"address": camera.address, "username": "admin", "password": SECRET}
+        line = jobs.tell(run.spec(), [login])["told"][0]
+        assert not line["done"] and "does not come in with it" in line["why"]
 
 
 def test_a_camera_has_no_way_to_be_told_of_a_camera() -> None:

@@ -11,8 +11,9 @@ import json
 from typing import Any
 
 import pytest
-from driver_cases import FAMILIES, rig, short_pauses  # noqa: F401
+from driver_cases import FAMILIES, Rig, rig, short_pauses  # noqa: F401
 
+from ansible_collections.nwcs.hardening.lab.testing import running_lab
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused, Unsupported
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
@@ -229,11 +230,54 @@ def recorder(**more: Any) -> Any:
 def test_a_recorder_is_told_the_login_of_one_camera() -> None:
     with recorder() as run, Session(run.spec()) as session:
         tell = session.driver.tell_camera_login
-        assert tell(session.ctx, "192.0.2.99", "ops", "New-Camera-2") is False and run.writes() == []
-        assert tell(session.ctx, "192.0.2.21", "ops", "New-Camera-2") is True
+        assert tell(session.ctx, "192.0.2.99", "ops", "New-Camera-2") is None and run.writes() == []
+        assert tell(session.ctx, "192.0.2.21", "ops", "New-Camera-2") == ["1"]
         channel = run.device.channels[0]
         assert (channel["username"], channel["password"]) == ("ops", "New-Camera-2")
         assert set(run.writes()) == {"PUT ContentMgmt/InputProxy/channels/1"}
+
+
+TWO_PLACES = [
+    {"camera": f"cam-{port}", "address": "192.0.2.21", "http": port, "username": "admin", "password": f"Old-{port}"}
+    for port in (8001, 8002)
+]
+
+
+def test_of_two_cameras_at_one_address_the_one_that_is_meant_is_told() -> None:
+    with rig(ISAPI, model="isapi-nvr", channels=TWO_PLACES) as run, Session(run.spec()) as session:
+        tell = session.driver.tell_camera_login
+        assert tell(session.ctx, "192.0.2.21", "admin", "New-Camera-2", 8002) == ["2"]
+        assert [channel["password"] for channel in run.device.channels] == ["Old-8001", "New-Camera-2"]
+
+
+@pytest.mark.parametrize("port", [0, 443])
+def test_of_two_cameras_at_one_address_none_is_told_where_nothing_tells_them_apart(port: int) -> None:
+    login = {"address": "192.0.2.21", "port": port, "username": "admin", "password": "New-Camera-2"}
+    with rig(ISAPI, model="isapi-nvr", channels=TWO_PLACES) as run:
+        answer = jobs.tell(run.spec(), [login])
+        assert "several cameras at 192.0.2.21" in answer["told"][0]["why"] and not answer["told"][0]["done"]
+        assert run.writes() == [] and answer["clear_text"] is False and answer["writes"] == 0
+
+
+@pytest.mark.parametrize("fault", ["", "H01"])
+def test_a_recorder_that_ignores_a_new_login_is_found_out_by_its_channel(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "RECORDING_SECONDS", 0.5 if fault else 15.0)
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.1)
+    nvr = {"name": "dev", "model": "isapi-nvr", "overrides": {"pull_seconds": 0.2}}
+    with running_lab([nvr, {"name": "cam-entrance", "model": "isapi-camera"}]) as lab:
+        run, camera = Rig(lab, ISAPI), lab.device("cam-entrance")
+        lab.call(lambda: camera.users.rows[0].update(password="New-Camera-2"))
+        lab.wait(lambda: run.device.channels[0]["state"] == "Error")
+        run.fault(*filter(None, [fault]))
+        login = {"address": camera.address, "username": "admin", "password": "New-Camera-2"}
+        answer = jobs.tell(run.spec(), [login])
+        line = answer["told"][0]
+        assert line["done"] is line["seen"] is (not fault), answer
+        assert not fault or "does not come in with it" in line["why"] and "refused" in line["why"]
+        assert answer["clear_text"] is True, "the recorder was reached over plain HTTP"
+        assert "New-Camera-2" not in repr(answer)
 
 
 def test_a_camera_cannot_be_told_anything() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from driver_cases import FAMILIES, Rig, rig, short_pauses  # noqa: F401
 
+from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 
@@ -86,11 +87,27 @@ def test_the_camera_logins_of_monitors_are_never_read_and_can_be_told() -> None:
     with rig(MINDER) as run:
         assert "Camera-Old-1" not in repr(run.read())
         with Session(run.spec()) as session:
-            assert session.driver.tell_camera_login(session.ctx, "192.0.2.7", "nvr", "N3w/Camera") is True
-            assert session.driver.tell_camera_login(session.ctx, "192.0.2.99", "nvr", "N3w/Camera") is False
+            assert session.driver.tell_camera_login(session.ctx, "192.0.2.7", "nvr", "N3w/Camera") == ["1 gate"]
+            assert session.driver.tell_camera_login(session.ctx, "192.0.2.99", "nvr", "N3w/Camera") is None
         gate, yard = run.device.state["monitors"]
         assert gate["Path"] == "rtsp://nvr:N3w%2FCamera@192.0.2.7:554/h264" and gate["Pass"] == "N3w/Camera"
         assert yard["Path"] == "rtsp://192.0.2.8:554/h264" and yard["Pass"] is None
+
+
+@pytest.mark.parametrize(("changes", "done", "seen"), [
+    ({}, True, True),
+    ({"Function": "Modect"}, True, True),
+    ({"Function": "None"}, True, False),  # not looked at: nobody sees
+    ({"Status": "NotRunning"}, False, False),
+])  # fmt: skip
+def test_whether_a_told_monitor_comes_in_is_seen_by_what_runs(
+    changes: dict[str, str], done: bool, seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "RECORDING_SECONDS", 0.1)
+    with rig(MINDER) as run:
+        run.lab.call(lambda: run.device.state["monitors"][0].update(changes))
+        line = jobs.tell(run.spec(), [{"address": "192.0.2.7", "username": "nvr", "password": "N3w/Camera"}])["told"][0]
+        assert (line["done"], line["seen"], bool(line["why"])) == (done, seen, not done), line
 
 
 def test_what_is_recorded_is_told_by_what_runs() -> None:

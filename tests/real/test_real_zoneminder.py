@@ -120,8 +120,8 @@ def test_a_camera_is_told_its_new_login(zoneminder: ZoneMinder, rig: Rig) -> Non
         assert call(zoneminder, "POST", f"/monitors.json?token={key}", form)[0] == 200
     assert rig.value('recording.jobs."1 gate".state') == "idle"
     with Session(rig.spec()) as session:
-        assert session.driver.tell_camera_login(session.ctx, "192.0.2.7", "nvr", "N&w/Pass: 7") is True
-        assert session.driver.tell_camera_login(session.ctx, "192.0.2.9", "nvr", "x") is False
+        assert session.driver.tell_camera_login(session.ctx, "192.0.2.7", "nvr", "N&w/Pass: 7")
+        assert session.driver.tell_camera_login(session.ctx, "192.0.2.9", "nvr", "x") is None
     rows = zoneminder.sql("SELECT Name, User, Pass, Path FROM Monitors ORDER BY Id").splitlines()
     assert rows[0].split("\t") == ["gate", "nvr", "N&w/Pass: 7", "rtsp://nvr:N%26w%2FPass%3A%207@192.0.2.7:554/h264"]
     assert "nvr" not in rows[1]

@@ -98,7 +98,10 @@ class DahuaDriver(contract.Driver):
         wanted = [name for name in names if name in TABLES or name == "AccessFilter"]
         found = ctx.tables(wanted) if wanted else {}
         if isinstance(found.get("AccessFilter"), dict):
-            found["AccessFilter"] = edit.filter_tree(found["AccessFilter"])
+            try:
+                found["AccessFilter"] = edit.filter_tree(found["AccessFilter"])
+            except Refused as error:
+                found["AccessFilter"] = Refused(f"{ctx.name}: {error.message}")
         if isinstance(network := found.get("Network"), dict):
             ctx.identity.mac = ctx.identity.mac or edit.mac(network)
         silent = False
@@ -133,7 +136,7 @@ class DahuaDriver(contract.Driver):
         for table, service in (("Https", "https"), ("RTSP", "rtsp")):
             tree = trees.get(table)
             number = tree.get("Port", "") if isinstance(tree, dict) else ""
-            if number.isdigit() and 0 < int(number) < 65536:
+            if number.isdecimal() and len(number) < 6 and 0 < int(number) < 65536:
                 sockets.add((service, int(number)))
                 if service != "rtsp" and service != target.scheme and edit.truth(tree.get("Enable", "")):
                     ways.append((service, int(number)))
@@ -187,13 +190,16 @@ class DahuaDriver(contract.Driver):
         if attempts == 0:
             return LockRules(None, None, "table General: LockLoginEnable is false", locks=False)
         seconds = ctx.lock.get("LoginFailLockTime", "")
-        return LockRules(attempts, int(seconds) if seconds.isdigit() else None, "table General", locks=True)
+        known = int(seconds) if seconds.isdecimal() and len(seconds) < 8 else None
+        return LockRules(attempts, known, "table General", locks=True)
 
     def restart(self, ctx: DahuaContext) -> None:
         ctx.send("magicBox", "reboot", [], "reboot")
 
-    def tell_camera_login(self, ctx: Context, address: str, username: str, password: str) -> bool:
-        return recorder.tell_camera_login(ctx, address, username, password)
+    def tell_camera_login(
+        self, ctx: Context, address: str, username: str, password: str, port: int = 0
+    ) -> Sequence[str] | None:
+        return recorder.tell_camera_login(ctx, address, username, password, port)
 
 
 def judge_anonymous(answer: Answer) -> bool | None:

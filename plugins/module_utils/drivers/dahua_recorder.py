@@ -9,20 +9,26 @@ shows such keys, and the name is read again. The password cannot be: whether the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.camera_rows import one_camera
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_rpc import Rpc
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Refused, Unsupported
 
 _TABLE = "RemoteDevice"
+_PORTS = ("Port", "HttpPort", "HttpsPort", "RtspPort")
 
 
-def tell_camera_login(ctx: Any, address: str, username: str, password: str) -> bool:
-    """False: the recorder has no camera at that address. A name that stays is not sent again."""
+def tell_camera_login(ctx: Any, address: str, username: str, password: str, port: int = 0) -> Sequence[str] | None:
+    """None: the recorder has no camera at that address. A name that stays is not sent again."""
     found = _read(ctx)
     heads = [key[: -len("Address")] for key, value in found.items() if key.endswith(".Address") and value == address]
+    rows = {head: tuple(found.get(head + name, "") for name in _PORTS) for head in heads}
+    heads = one_camera(ctx.name, address, rows, port)
     if not heads:
-        return False
+        return None
+    items = _items(ctx, address, {found.get(f"{head}Mac", "").lower() for head in heads})
     for head in heads:
         if f"{head}UserName" not in found or f"{head}Password" not in found:
             raise Unsupported(f"{ctx.name}: the recorder shows no login of the camera at {address}.")
@@ -36,16 +42,34 @@ def tell_camera_login(ctx: Any, address: str, username: str, password: str) -> b
         raise Refused(f"{ctx.name}: the recorder said OK and did not take the login of the camera at {address}.")
     if ctx.transport.target.scheme != "https":
         ctx.notes.append("The camera's password travelled in the address of a request over plain HTTP.")
-    return True
+    return items
+
+
+def _items(ctx: Any, address: str, macs: set[str]) -> list[str]:
+    """The channels of the camera, by its MAC address where the recorder knows it; [] where it does not tell."""
+    try:
+        rows = _ask(ctx, "getCameraAll", {}).get("camera")
+    except (Unsupported, Refused, BadAnswer):
+        return []
+    found = []
+    for row in rows if isinstance(rows, list) else []:
+        shown, number = (row.get("DeviceInfo"), row.get("UniqueChannel")) if isinstance(row, dict) else (None, None)
+        if not isinstance(shown, dict) or shown.get("Address") != address:
+            continue
+        if not isinstance(number, int) or isinstance(number, bool):
+            continue
+        if "" in macs or str(shown.get("Mac") or "").lower() in macs | {""}:
+            found.append(f"channel-{number + 1}")
+    return found
 
 
 def _send(ctx: Any, login: list[tuple[str, str]]) -> None:
     """Both in one request, so that the camera sees no half of it (a failed login there); else one by one."""
     try:
         ctx.send("configManager", "setConfig", login, f"setConfig {_TABLE}")
-    except (Refused, Unsupported):
+    except (Refused, Unsupported) as error:
         if len(login) == 1:
-            raise
+            raise Refused(error.message) from None  # Unsupported would say that nothing was sent
         for pair in login:
             ctx.send("configManager", "setConfig", [pair], f"setConfig {_TABLE}")
 
@@ -58,8 +82,7 @@ def _read(ctx: Any) -> dict[str, str]:
 
 
 # -- its cameras -------------------------------------------------------------------------------------------------------
-_STATES = {"connected": "active", "connecting": "partial", "empty": "idle", "disable": "idle"}
-_METHOD, _ALL = "LogicDeviceManager.getCameraState", {"uniqueChannels": [-1]}
+_STATES = {"connected": "active", "empty": "idle", "disable": "idle"}
 
 
 def fetch_cameras(ctx: Any) -> dict[str, Any]:
@@ -68,16 +91,7 @@ def fetch_cameras(ctx: Any) -> dict[str, Any]:
         ctx.tables([_TABLE])
     if not ctx.recorder:
         raise Unsupported(f"{ctx.name}: the device is no recorder.")
-    try:
-        told = ctx.api("LogicDeviceManager/getCameraState", _ALL, "getCameraState")
-    except (Unsupported, Refused):
-        rpc = Rpc(ctx.transport)
-        try:
-            rpc.login(ctx.credential)
-            told = rpc.call(_METHOD, _ALL)
-        finally:
-            rpc.logout()
-    rows = told.get("states") if isinstance(told, dict) else None
+    rows = _ask(ctx, "getCameraState", {"uniqueChannels": [-1]}).get("states")
     if not isinstance(rows, list):
         raise BadAnswer(f"{ctx.name}: getCameraState: no states in the answer.")
     states = {}
@@ -88,8 +102,22 @@ def fetch_cameras(ctx: Any) -> dict[str, Any]:
     return {"states": states}
 
 
+def _ask(ctx: Any, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """A question to LogicDeviceManager; {} for an answer of another shape."""
+    try:
+        told = ctx.api(f"LogicDeviceManager/{method}", params, method)
+    except (Unsupported, Refused):
+        rpc = Rpc(ctx.transport)
+        try:
+            rpc.login(ctx.credential)
+            told = rpc.call(f"LogicDeviceManager.{method}", params)
+        finally:
+            rpc.logout()
+    return told if isinstance(told, dict) else {}
+
+
 def camera_state(tree: dict[str, Any], item: str) -> str:
-    """Connected, Connecting, and several words for "not connected"."""
+    """Connected, and several words for "not connected": a recorder with a wrong login stays at Connecting."""
     return _STATES.get(tree["states"][item].lower(), "error")
 
 

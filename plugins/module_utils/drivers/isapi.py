@@ -24,6 +24,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isap
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_network as network
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_time as clock
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.camera_rows import one_camera
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number, status_of, user_check
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import (
     ACTIVATE_STATUS,
@@ -197,20 +198,24 @@ class IsapiDriver(Driver):
         """Not activated: new. An activated one has had a password given to it."""
         return None if ctx.activated is None else not ctx.activated
 
-    def tell_camera_login(self, ctx: IsapiContext, address: str, username: str, password: str) -> bool:
-        """Tell a recorder the login of the camera at `address` (sheet 18). False: it has no camera there.
+    def tell_camera_login(
+        self, ctx: IsapiContext, address: str, username: str, password: str, port: int = 0
+    ) -> Sequence[str] | None:
+        """Tell a recorder the login of the camera at `address` (sheet 18).
 
         Refused when the recorder does not read back what it was told; Unsupported where it is no recorder."""
         if not ctx.recorder:
             raise Unsupported(f"{ctx.name}: this device is no recorder.")
         listed = ctx.fetch(_INPUTS, "inputs")
         place = "sourceInputPortDescriptor"
-        told = False
-        for node in list(xml.every(listed, "InputProxyChannel")):
+        rows: dict[str, tuple[str, ...]] = {}
+        for node in xml.every(listed, "InputProxyChannel"):
             here = {xml.child(listed, node, f"{place}/{name}").lower() for name in ("ipAddress", "hostName")}
-            if address.lower() not in here:
-                continue
-            path = f"{_INPUTS}/{xml.child(listed, node, 'id')}"
+            if address.lower() in here:
+                rows[xml.child(listed, node, "id")] = (xml.child(listed, node, f"{place}/managePortNo"),)
+        mine = one_camera(ctx.name, address, rows, port)
+        for row in mine:
+            path = f"{_INPUTS}/{row}"
             tree = ctx.fetch(path, path)
             if not xml.has(tree, f"{place}/userName"):
                 raise Unsupported(f"{ctx.name}: the recorder does not list the login of this camera.")
@@ -224,8 +229,7 @@ class IsapiDriver(Driver):
             ctx.send("PUT", path, tree, path)
             if xml.get(ctx.fetch(path, path), f"{place}/userName") != username:
                 raise Refused(f"{ctx.name}: the recorder took the login of the camera and does not hold it.")
-            told = True
-        return told
+        return mine or None
 
 
 def _given(answer: Answer) -> bool | None:

@@ -31,6 +31,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
     secret_name,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.camera_rows import one_camera
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.zoneminder_tables import (
     BINDINGS,
     DEFAULT,
@@ -45,7 +46,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.zoneminder_
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
     Busy,
-    DeviceError,
     LoginRefused,
     Refused,
     Unsupported,
@@ -290,23 +290,34 @@ class ZoneMinderDriver(Driver):
         users = trees.get("users")
         return bool(ctx.facts.get("anonymous")) and set(users) == {"admin"} if isinstance(users, dict) else None
 
-    def tell_camera_login(self, ctx: ZoneMinderContext, address: str, username: str, password: str) -> bool:
-        """Give every monitor of the camera at `address` this login; True when there is one, and all took it."""
+    def tell_camera_login(
+        self, ctx: ZoneMinderContext, address: str, username: str, password: str, port: int = 0
+    ) -> Sequence[str] | None:
+        """Give every monitor of the camera at `address` this login; Refused when one did not take it."""
         rows = [row["Monitor"] for row in ctx.ask("GET", "/monitors.json")["monitors"]]
-        mine = [row for row in rows if address in (host_of(row.get("Path")), row.get("Host"))]
-        for row in mine:
+        here = {f"{row['Id']} {row['Name']}": row for row in rows
+                if address in (host_of(row.get("Path")), row.get("Host"))}  # fmt: skip
+        mine = one_camera(ctx.name, address, {item: (port_of(row),) for item, row in here.items()}, port)
+        for row in (here[item] for item in mine):
             wanted = {"User": username, "Pass": password, "Path": with_login(row.get("Path") or "", username, password)}
             number = int(row["Id"])
             ctx.ask("PUT", f"/monitors/{number}.json", {f"Monitor[{name}]": value for name, value in wanted.items()})
             now = ctx.ask("GET", f"/monitors/{number}.json")["monitor"]["Monitor"]
             if any((now.get(name) or "") != value for name, value in wanted.items()):
-                raise DeviceError(f"{ctx.name}: monitor {number} did not take the new login of its camera.")
-        return bool(mine)
+                raise Refused(f"{ctx.name}: monitor {number} did not take the new login of its camera.")
+        return mine or None
 
 
 def host_of(path: Any) -> str:
     try:
         return urlsplit(str(path or "")).hostname or ""
+    except ValueError:
+        return ""
+
+
+def port_of(row: Mapping[str, Any]) -> str:
+    try:
+        return str(urlsplit(str(row.get("Path") or "")).port or row.get("Port") or "")
     except ValueError:
         return ""
 
@@ -334,5 +345,3 @@ def judge_picture(answer: Answer) -> bool | None:
     if refused or answer.status in (401, 403):
         return False
     return True if answer.status == 200 and answer.headers.get("content-type", "").startswith("image/") else None
-
-

@@ -30,19 +30,23 @@ def documents() -> MemoryDocuments:
     return made
 
 
-def told_by(answers: dict[str, Any], seen: list[Any]) -> Any:
-    def send(cameras: list[dict[str, str]]) -> dict[str, Any]:
+def told_by(answers: dict[tuple[str, str], str], seen: list[Any], sees: bool = True, clear_text: bool = False) -> Any:
+    """A recorder that answers with `why` to (address, user name); "" is done."""
+
+    def send(cameras: list[dict[str, Any]]) -> dict[str, Any]:
         seen.extend(cameras)
-        return {"told": answers}
+        said = [answers[(camera["address"], camera["username"])] for camera in cameras]
+        return {"told": [{"done": not why, "seen": sees, "why": why} for why in said], "clear_text": clear_text}
 
     return send
 
 
 def test_what_the_recorder_took_becomes_current_and_is_not_told_again(documents: MemoryDocuments) -> None:
     seen: list[Any] = []
-    send = told_by({"192.0.2.11": True, "192.0.2.12": "it has no camera at this address"}, seen)
-    found, count = camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
-    assert count == 1 and {camera["password"] for camera in seen} == {"New-Login-11", "New-Login-12"}
+    send = told_by({("192.0.2.11", "nvr"): "", ("192.0.2.12", "nvr"): "it has no camera at this address"}, seen)
+    found, notes = camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
+    assert notes == ["The recorder was given the new logins of 1 cameras."]
+    assert {camera["password"] for camera in seen} == {"New-Login-11", "New-Login-12"}
     assert [(f["args"]["camera"], f["args"]["secret"]) for f in found] == [("cam-2", TWO)]
     assert "no camera" in found[0]["args"]["why"] and "New-Login" not in str(found)
     store = SecretStore(documents, "nvr-1")
@@ -55,9 +59,9 @@ def test_what_the_recorder_took_becomes_current_and_is_not_told_again(documents:
 
 def test_a_recorder_that_cannot_be_told_has_the_list_until_a_person_says_so(documents: MemoryDocuments) -> None:
     store = SecretStore(documents, "nvr-1")
-    found, count = camera_logins.tell(store, None, "nvr-1", False)
-    assert count == 0 and [f["kind"] for f in found] == ["recorder_login_waits"] * 2
-    assert camera_logins.tell(SecretStore(documents, "nvr-1"), None, "nvr-1", True) == ([], 0)
+    found, notes = camera_logins.tell(store, None, "nvr-1", False)
+    assert notes == [] and [f["kind"] for f in found] == ["recorder_login_waits"] * 2
+    assert camera_logins.tell(SecretStore(documents, "nvr-1"), None, "nvr-1", True) == ([], [])
     assert camera_logins.waiting(SecretStore(documents, "nvr-1")) == {}
 
 
@@ -65,9 +69,16 @@ def test_a_bad_way_leaves_everything_waiting(documents: MemoryDocuments) -> None
     def send(_cameras: Any) -> Any:
         raise Unreachable("nvr-1: no answer")
 
-    found, count = camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
-    assert count == 0 and {f["args"]["why"] for f in found} == {"nvr-1: no answer"}
+    found, notes = camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
+    assert notes == [] and {f["args"]["why"] for f in found} == {"nvr-1: no answer"}
     assert len(camera_logins.waiting(SecretStore(documents, "nvr-1"))) == 2
+
+
+def test_what_nobody_could_see_and_what_travelled_in_clear_is_told(documents: MemoryDocuments) -> None:
+    send = told_by({("192.0.2.11", "nvr"): "", ("192.0.2.12", "nvr"): ""}, [], sees=False, clear_text=True)
+    found, notes = camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
+    assert found == [] and any("Nobody could see" in note and "cam-1, cam-2" in note for note in notes), notes
+    assert any("travelled over plain HTTP" in note for note in notes) and "New-Login" not in str(notes)
 
 
 def test_many_cameras_at_the_same_moment_lose_none(tmp_path: Path) -> None:
@@ -92,7 +103,7 @@ def test_many_cameras_at_the_same_moment_lose_none(tmp_path: Path) -> None:
 
 def test_only_a_driver_with_the_verb_can_be_told() -> None:
     class Able(Driver):
-        def tell_camera_login(self, ctx: Any, address: str, username: str, password: str) -> bool:
-            return True
+        def tell_camera_login(self, ctx: Any, address: str, username: str, password: str, port: int = 0) -> list[str]:
+            return []
 
     assert camera_logins.can_be_told(Able()) and not camera_logins.can_be_told(Driver())
