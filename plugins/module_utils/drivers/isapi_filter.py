@@ -8,15 +8,16 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import IsapiContext
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import DeviceError, LoginRefused, Refused
 
 Tree = dict[str, str]
 IP_FILTER = "System/Network/ipFilter"
 _LIST = "IPFilterAddressList"
+_LEFT = "The address filter could not be brought back to what it was; it may be open. Look at it."
 
 
 def filter_mode(tree: Tree) -> Any:
@@ -98,37 +99,63 @@ def _rewrite(tree: Tree, value: list[str], plain: bool) -> None:
 
 
 def store_filter(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
-    """The list is written unarmed and read back; only what then stands there is armed. Nothing is left half done."""
-    wanted, armed = sorted(filter_sources(new)), xml.flag(new, "enabled") is True
-    restart = False
-    if wanted != sorted(filter_sources(old)):
-        forms = [_is_plain(new)] if xml.find(old, f"{_LIST}/IPFilterAddress") or not wanted else [False, True]
-        for plain in forms:
-            staged = dict(new)
-            _rewrite(staged, filter_sources(new), plain)
-            xml.put_flag(staged, "enabled", False)
-            try:
-                restart |= ctx.send("PUT", IP_FILTER, staged, "ip_filter").restart
-            except Refused:
-                if plain is forms[-1]:
-                    _bring_back(ctx, old)
-                    raise
-                continue
-            if sorted(filter_sources(ctx.fetch(IP_FILTER, "ip_filter"))) == wanted:
-                new = staged
-                break
-        else:
-            _bring_back(ctx, old)
-            raise Refused(f"{ctx.name}: the filter does not hold the addresses that were written, so it was not armed.")
-        if not armed:
-            return Stored(restart)
-        new = dict(new)
-        xml.put_flag(new, "enabled", True)
-    return Stored(ctx.send("PUT", IP_FILTER, new, "ip_filter").restart or restart)
-
-
-def _bring_back(ctx: IsapiContext, old: Tree) -> None:
+    """The list is written unarmed and read back; only what then stands there is armed. Nothing is left half done: the
+    new filter is in force, or the old one. One that shall be off stays off, whatever becomes of its list."""
+    if sorted(filter_sources(new)) == sorted(filter_sources(old)):
+        return Stored(_put(ctx, new))
+    armed, back = xml.flag(new, "enabled") not in (False, ABSENT), dict(old)  # a word that nobody knows may be on
+    if not armed and xml.has(back, "enabled"):
+        xml.put_flag(back, "enabled", False)
     try:
-        ctx.send("PUT", IP_FILTER, old, "ip_filter")
-    except Refused:
-        ctx.notes.append("The address filter could not be brought back to what it was; look at it.")
+        staged, restart = _stage(ctx, old, new)
+        if armed:
+            xml.put(staged, "enabled", xml.get(new, "enabled"))
+            restart |= _arm(ctx, staged)
+        return Stored(restart)
+    except DeviceError as error:
+        # One refused login is enough: the device counts them.
+        if isinstance(error, LoginRefused) or not _brought_back(ctx, back):
+            error.message = f"{error.message} {_LEFT}"
+        raise
+
+
+def _stage(ctx: IsapiContext, old: Tree, new: Tree) -> tuple[Tree, bool]:
+    """Write the list unarmed, in the form that the device takes. What now stands there, and whether it says restart."""
+    wanted, restart = sorted(filter_sources(new)), False
+    forms = [_is_plain(new)] if xml.find(old, f"{_LIST}/IPFilterAddress") or not wanted else [False, True]
+    for plain in forms:
+        staged = dict(new)
+        _rewrite(staged, filter_sources(new), plain)
+        xml.put_flag(staged, "enabled", False)
+        try:
+            restart |= _put(ctx, staged)
+        except Refused:
+            if plain is forms[-1]:
+                raise
+            continue
+        if sorted(filter_sources(ctx.fetch(IP_FILTER, "ip_filter"))) == wanted:
+            return staged, restart
+    raise Refused(f"{ctx.name}: the filter does not hold the addresses that were written, so it was not armed.")
+
+
+def _arm(ctx: IsapiContext, tree: Tree) -> bool:
+    """Twice, if need be: what stands there now lets everybody in."""
+    try:
+        return _put(ctx, tree)
+    except LoginRefused:
+        raise
+    except DeviceError:
+        return _put(ctx, tree)
+
+
+def _put(ctx: IsapiContext, tree: Tree) -> bool:
+    return ctx.send("PUT", IP_FILTER, tree, "ip_filter").restart
+
+
+def _brought_back(ctx: IsapiContext, old: Tree) -> bool:
+    try:
+        _put(ctx, old)
+        held = ctx.fetch(IP_FILTER, "ip_filter")
+    except DeviceError:
+        return False
+    return xml.flag(held, "enabled") == xml.flag(old, "enabled") and filter_sources(held) == filter_sources(old)
