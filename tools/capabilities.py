@@ -36,6 +36,11 @@ OTHER = {  # another value, by the setting's normaliser or type
 }  # fmt: skip
 
 
+# Keys that are only sensible together.
+FILTER = {"access.mode": "allow", "access.sources": ["192.0.2.7"]}  # some devices take single addresses only
+WHOLE = {"access.mode": FILTER, "access.sources": FILTER}
+
+
 HEAD = """# What can be read and written where
 
 <!-- Made by tools/capabilities.py (make capabilities) from the drivers' tables and runs on the simulated models. -->
@@ -88,8 +93,7 @@ def of_model(family: Any, model: str) -> dict[str, dict[str, Any]]:
     from driver_cases import rig
 
     from ansible_collections.nwcs.hardening.plugins.module_utils import judging, proving, settings
-    from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
-    from ansible_collections.nwcs.hardening.plugins.module_utils.reading import way_to_write
+    from ansible_collections.nwcs.hardening.plugins.module_utils.reading import fetch, way_to_write
     from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 
     judging.SETTLE, proving.POLL_SECONDS, proving.RESTART_SECONDS = (0.0, 0.05, 0.15), 0.05, 3.0
@@ -98,8 +102,6 @@ def of_model(family: Any, model: str) -> dict[str, dict[str, Any]]:
         found_now = run.readings()
         spec = run.spec()
         with Session(spec) as session:
-            from ansible_collections.nwcs.hardening.plugins.module_utils.reading import fetch
-
             trees = fetch(session)
             writable = {
                 text for text in found_now
@@ -118,16 +120,39 @@ def of_model(family: Any, model: str) -> dict[str, dict[str, Any]]:
             if key[1] == run.login[0]:
                 line.update(_password(family, model, text))
             continue
-        value = another(setting, reading.get("value"))
-        if state not in ("value",) or value is None:
+        design = WHOLE.get(text) or {text: another(setting, reading.get("value"))}
+        if state != "value" or None in design.values():
             continue
-        with rig(family, model=model) as run:
-            try:
-                outcome = run.harden({text: value})["outcomes"].get(text, {})
-            except NwcsError as error:
-                outcome = {"outcome": error.code, "why": error.message}
-        line.update(outcome=outcome.get("outcome", ""), told=outcome.get("why", ""), proof=outcome.get("proof", ""))
+        line.update(_written(family, model, design, text))
+    if any(text.startswith("accounts.") and text.endswith(".role") for text in writable):
+        design, text = {"accounts": {"opsnew": {"role": "viewer"}}}, 'accounts."opsnew".role'
+        found[text] = {
+            "state": "value",
+            "why": "",
+            "source": _source_of(found),
+            **_written(family, model, design, text),
+        }
     return found
+
+
+def _source_of(found: dict[str, dict[str, Any]]) -> str:
+    return next(line["source"] for text, line in found.items() if text.endswith(".role"))
+
+
+def _written(family: Any, model: str, design: dict[str, Any], text: str) -> dict[str, Any]:
+    """What came of another value on a fresh device."""
+    from driver_cases import rig
+
+    from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
+
+    # HTTP is closed only where HTTPS is there to go on with.
+    more = dict(family.with_https) if text == "services.http.enabled" and model == family.model else {}
+    with rig(family, model=model, **more) as run:
+        try:
+            outcome = run.harden(design)["outcomes"].get(text, {})
+        except NwcsError as error:
+            outcome = {"outcome": error.code, "why": error.message}
+    return {"outcome": outcome.get("outcome", ""), "told": outcome.get("why", ""), "proof": outcome.get("proof", "")}
 
 
 def _password(family: Any, model: str, text: str) -> dict[str, Any]:
