@@ -185,7 +185,12 @@ def get_config(device: DahuaDevice, call: Call) -> list[str]:
     name = call.get("name")
     if not device.may_read(call.user, name):
         raise Denied(DENIED)
+    if name == "All" and "everything" in device.model:
+        told = list(device.tables)[: int(device.model["everything"])]
+        return [line for one in told for line in tables.lines(f"table.All.{one}", device.tables[one])]
     table = name.partition(".")[0].partition("[")[0]
+    if table in device.model.get("withheld", ()):
+        raise Denied(DENIED)
     if table not in device.tables:
         raise Denied(DENIED if "H23" in device.faults else device.model.get("unknown_table", BAD))
     try:
@@ -200,6 +205,8 @@ def set_config(device: DahuaDevice, call: Call) -> str:
     pairs = [(key, value) for key, value in call.args if key != "action"]
     if not pairs:
         raise Denied
+    if any(key.partition(".")[0].partition("[")[0] in device.model.get("withheld", ()) for key, _value in pairs):
+        raise Denied(DENIED)
     device.configure(pairs)
     device.note("SaveConfig", call, {"Name": pairs[0][0].partition(".")[0].partition("[")[0]})
     return "OK"

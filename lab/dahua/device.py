@@ -6,7 +6,8 @@
 What no source tells is model data: how an unknown table is refused (`unknown_table`: bad, denied; `unknown_set`: ok,
 bad, denied), the status of an error (`error_status`), tables whose keys go one by one (`one_key`) or cannot be written
 (`unsettable`), what is not there (`without`, `without_calls`), the login of the JSON side (`rpc`, `rpc_encryption`,
-`rpc_cookie`, `keepalive_seconds`), `log_count`, `redirect_https`, `locked_status`, `filter_networks`, `ranges`.
+`rpc_cookie`, `keepalive_seconds`), tables that no login may use (`withheld`), how many getConfig name=All tells
+(`everything`), `log_count`, `redirect_https`, `locked_status`, `filter_networks`, `ranges`.
 """
 
 from __future__ import annotations

@@ -130,6 +130,76 @@ def test_the_old_camera_is_read_table_by_table_with_one_login() -> None:
         assert run.device.tables["NTP"]["Address"] == "a.example"  # a table that takes one key at a time
 
 
+@pytest.mark.parametrize("withheld", ["T2UServer", "VSP_PaaS"])
+def test_h23_one_of_two_tables_that_is_refused_is_not_told_by_the_other(withheld: str) -> None:
+    pairs = {"T2UServer": "AutoUpgrade", "VSP_PaaS": "CloudUpgrade"}
+    off = {name: {"Enable": name in (withheld, pairs[withheld])} for pair in pairs.items() for name in pair}
+    more = {"tables": off, "withheld": [withheld, pairs[withheld], "Locales"], "without_calls": ["Config.backup.All"]}
+    with rig(**more) as run:
+        found = run.readings()
+        for key in ("cloud.enabled", "firmware.auto_update", "time.zone"):
+            assert found[key]["state"] == "unreadable" and "may not use it" in found[key]["why"], key
+        plan = run.plan({"cloud": {"enabled": False}, "firmware": {"auto_update": False}})
+        assert {line["outcome"] for line in plan["outcomes"].values()} == {"not_checked"} and not plan["changes"]
+    with rig(tables=off, without=[withheld, pairs[withheld]], without_calls=["Config.backup.All"]) as run:
+        found = run.readings()
+        assert [found[key].get("value") for key in ("cloud.enabled", "firmware.auto_update")] == [False, False]
+
+
+def test_an_answer_for_everything_that_is_cut_short_hides_nothing() -> None:
+    with rig() as run:
+        order = list(run.device.tables)
+    cut = order.index("T2UServer") + 1
+    with rig(everything=cut, tables={"T2UServer": {"Enable": False}}) as run:
+        found = run.readings()
+        assert found["cloud.enabled"]["value"] is True, "table VSP_PaaS, which comes after the cut"
+        assert found["services.multicast.enabled"]["state"] == "value"
+    with rig(everything=order.index("T2UServer")) as run:
+        found = run.readings()
+        assert found["cloud.enabled"]["state"] == "unsupported"
+        assert "answer for everything" in found["cloud.enabled"]["why"]
+    with rig(everything=100, without=["VSP_PaaS"], tables={"T2UServer": {"Enable": False}}) as run:
+        assert run.readings()["cloud.enabled"]["value"] is False
+
+
+# -- H51: words that are not known -------------------------------------------------------------------------------------
+def test_h51_a_word_that_is_neither_on_nor_off_is_not_told_as_off() -> None:
+    words = {"Telnet": "enabled", "UPnP": "Enabled", "T2UServer": "2", "NTP": "auto"}
+    with rig() as run:
+        for table, word in words.items():
+            run.device.tables.setdefault(table, {})["Enable"] = word
+        run.device.tables["VSP_PaaS"]["Enable"] = False
+        run.device.tables["General"]["LockLoginEnable"] = "maybe"
+        run.device.tables["WLan"]["eth2"] |= {"Enable": "auto"}
+        del run.device.tables["WLan"]["eth2"]["Encryption"]
+        found = run.readings()
+        for key in ("services.telnet.enabled", "services.upnp.enabled", "cloud.enabled", "time.sync",
+                    "auth.lockout_attempts", 'wireless."eth2".enabled'):  # fmt: skip
+            assert found[key]["state"] == "unverifiable" and "the device holds" in found[key]["why"], key
+        assert found['wireless."eth2".tkip']["state"] == "unsupported"
+        plan = run.plan({"services": {"upnp": {"enabled": False}}, "cloud": {"enabled": False}})
+        assert {line["outcome"] for line in plan["outcomes"].values()} == {"not_checked"}
+
+
+@pytest.mark.parametrize("shape", [{"Enable": True, "Type": "BlackList"}, {"Type": "BannedList"}])
+def test_h51_a_filter_of_another_shape_is_neither_off_nor_a_list_of_friends(shape: dict[str, Any]) -> None:
+    with rig() as run:
+        run.device.tables["AccessFilter"] = {"BannedList": ["192.0.2.4"], "TrustList": [], **shape}
+        found = run.readings()
+        for key in ("access.mode", "access.sources"):
+            assert found[key]["state"] == "unreadable" and "another shape" in found[key]["why"]
+
+
+def test_an_extra_stream_that_records_is_recording_and_is_ended_with_the_others() -> None:
+    with rig(tables={"RecordMode": [{"Mode": 2, "ModeExtra1": 0, "ModeExtra2": 2}]}) as run:
+        assert run.readings()["storage.edge_recording"]["value"] is True
+        result = run.harden({"storage": {"edge_recording": False}})
+        assert result["outcomes"]["storage.edge_recording"]["outcome"] == "changed"
+        assert run.device.tables["RecordMode"] == [{"Mode": 2, "ModeExtra1": 2, "ModeExtra2": 2}]
+        run.device.tables["RecordMode"][0]["ModeExtra2"] = 7
+        assert run.readings()["storage.edge_recording"]["state"] == "unverifiable"
+
+
 # -- accounts ----------------------------------------------------------------------------------------------------------
 def test_the_password_of_another_account_goes_in_the_administrators_name_where_that_exists() -> None:
     with rig() as run, opened(run, **{"accounts.viewer": SECRET}) as ctx:

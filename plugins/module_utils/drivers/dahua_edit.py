@@ -11,9 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import zones
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Stored, Tree
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
+    ABSENT,
+    UNVERIFIABLE,
+    Reading,
+    Stored,
+    Tree,
+)
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
 
-_TRUE = frozenset({"true", "1", "yes", "on"})
+_TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 NOTHING = frozenset({"", "0.0.0.0", "::", "null"})
 # The vendor's numbers of time zones in minutes east of Greenwich; 0, 14, 25 and 27 agree with devices that were seen
 # (fact sheet, NTP), the others are the rest of the same list, so what was written is read again.
@@ -23,8 +30,18 @@ ZONES = dict(enumerate((
 )))  # fmt: skip
 
 
-def truth(value: str) -> bool:
-    return value.strip().lower() in _TRUE
+def truth(value: str) -> bool | None:
+    """None: a word that is neither on nor off, which must never be told as off (H51)."""
+    return _TRUTH.get(value.strip().lower())
+
+
+def on(value: str) -> bool | Reading:
+    """A switch in the device's word."""
+    return unknown(value) if (told := truth(value)) is None else told
+
+
+def unknown(value: str) -> Reading:
+    return Reading(UNVERIFIABLE, why=f"the device holds {value[:60]!r}, which is known as neither on nor off")
 
 
 def word(value: bool) -> str:
@@ -37,11 +54,22 @@ def matching(tree: Tree, pattern: str) -> list[str]:
 
 
 def switch(pattern: str = r"(\[\d+\]\.)?Enable", together: Callable[[Iterator[bool]], bool] = any) -> tuple[Any, Any]:
-    """(get, put) of one switch in a table, or of one in each row: on when any (or all) of them are."""
+    """(get, put) of one switch in a table, or of one in each row: on when any (or all) of them are.
+
+    A word that is not known counts as what it could be: on and off.
+    """
 
     def get(*trees: Tree) -> Any:
-        found = [truth(tree[key]) for tree in trees for key in matching(tree, pattern)]
-        return together(iter(found)) if found else ABSENT
+        rows = [[tree[key] for key in matching(tree, pattern)] for tree in trees]
+        words = [word for row in rows for word in row]
+        if not words:
+            return ABSENT
+        told = [truth(word) for word in words] + [None for row in rows if not row]
+        least, most = together(one is True for one in told), together(one is not False for one in told)
+        if least == most:
+            return least
+        doubt = [word for word in words if truth(word) is None]
+        return unknown(doubt[0]) if doubt else Reading(UNVERIFIABLE, why="one of its tables shows no switch")
 
     def put(*trees_and_value: Any) -> None:
         *trees, value = trees_and_value
@@ -54,8 +82,14 @@ def switch(pattern: str = r"(\[\d+\]\.)?Enable", together: Callable[[Iterator[bo
 
 
 def has(pattern: str) -> Callable[..., bool]:
-    """`when`: the device shows such a key in every one of the tables."""
-    return lambda _ctx, *trees: all(matching(tree, pattern) for tree in trees)
+    """`when`: the device shows such a key in one of the tables."""
+    return lambda _ctx, *trees: any(matching(tree, pattern) for tree in trees)
+
+
+def alone(other: str, pattern: str) -> Callable[..., bool]:
+    """`when`: the device shows such a key, and has no table `other` beside it. One that was refused may be there (H23),
+    and could say otherwise."""
+    return lambda ctx, tree: bool(matching(tree, pattern)) and other not in getattr(ctx, "withheld", ())
 
 
 def field(key: str) -> tuple[Any, Any]:
@@ -80,10 +114,13 @@ def text_limit(_ctx: Any, _tree: Tree, _item: str, value: str) -> str | None:
 # -- lock-out ----------------------------------------------------------------------------------------------------------
 def attempts(tree: Tree) -> Any:
     """Failures until the lock; 0 where it is switched off."""
-    if not truth(tree.get("LockLoginEnable", "")):
-        return 0 if "LockLoginEnable" in tree else ABSENT
+    if "LockLoginEnable" not in tree:
+        return ABSENT
+    switched = on(tree["LockLoginEnable"])
+    if switched is not True:
+        return 0 if switched is False else switched
     number = tree.get("LockLoginTimes", "")
-    return int(number) if number.isdigit() and len(number) < 6 else ABSENT
+    return int(number) if number.isdecimal() and len(number) < 6 else ABSENT
 
 
 def put_attempts(tree: Tree, value: int) -> None:
@@ -100,7 +137,7 @@ def attempts_limit(_ctx: Any, tree: Tree, _item: str, value: int) -> str | None:
 
 def minutes(tree: Tree) -> Any:
     seconds = tree.get("LoginFailLockTime", "")
-    return int(seconds) // 60 if seconds.isdigit() and len(seconds) < 8 else ABSENT
+    return int(seconds) // 60 if seconds.isdecimal() and len(seconds) < 8 else ABSENT
 
 
 def put_minutes(tree: Tree, value: int) -> None:
@@ -117,8 +154,10 @@ def minutes_limit(_ctx: Any, tree: Tree, _item: str, value: int) -> str | None:
 def zone(ntp: Tree, locales: Tree | None = None) -> Any:
     """POSIX, fixed: summer time is a switch of its own here, with dates of one year (table Locales)."""
     number = ntp.get("TimeZone", "")
-    if not number.isdigit() or int(number) not in ZONES:
+    if not number.isdecimal() or len(number) > 3 or int(number) not in ZONES:
         return ABSENT
+    if locales and truth(locales.get("DSTEnable", "false")) is None:
+        return unknown(locales["DSTEnable"])
     east = ZONES[int(number)]
     text = _posix(east)
     return text + _name(east + 60) if locales and truth(locales.get("DSTEnable", "")) else text
@@ -163,12 +202,16 @@ _LISTS = {"allow": "TrustList", "deny": "BannedList"}
 
 
 def filter_tree(table: Tree) -> Tree:
-    """{"mode", "list", "sources", "raw"}: `list` is the one that counts when the filter is on."""
-    name = "BannedList" if table.get("Type") == "BannedList" else "TrustList"
+    """{"mode", "list", "sources", "raw"}: `list` is the one that counts when the filter is on.
+
+    Refused where it is not clear whether it is on, or which list counts.
+    """
+    name, switched = table.get("Type", ""), truth(table.get("Enable", ""))
+    if switched is None or name not in _LISTS.values():
+        told = ", ".join(f"{key} {table[key][:20]!r}" for key in ("Enable", "Type") if key in table)
+        raise Refused(f"the source filter has another shape ({told or 'neither Enable nor Type'}).")
     slots = _slots(table, name)
-    mode = "off"
-    if truth(table.get("Enable", "")):
-        mode = "deny" if name == "BannedList" else "allow"
+    mode = next(mode for mode, held in _LISTS.items() if held == name) if switched else "off"
     return {"mode": mode, "list": name, "sources": list(slots.values()), "raw": dict(table)}
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +38,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
 INFO = "/cgi-bin/magicBox.cgi?action=getSystemInfo"
 USERS = "/cgi-bin/userManager.cgi?action=getUserInfoAll"
 BACKUP = "/cgi-bin/Config.backup?action=All"
+# Tables that speak for one thing together: the one means little while it is not known whether the other is there.
+_SIBLINGS = (("T2UServer", "VSP_PaaS"), ("AutoUpgrade", "CloudUpgrade"), ("NTP", "Locales"))
 _MANY = 4  # so many tables at once are worth asking for all of them
 
 
@@ -58,6 +60,8 @@ class DahuaContext(Context):
         self.lock: dict[str, str] = {}  # table General as last read: its lock rules
         self.offset: int | None = None  # seconds east of UTC, of table NTP as last read
         self.recorder: bool | None = None  # is it one, by table RemoteDevice; None: not asked yet
+        self.withheld: set[str] = set()  # tables that were refused: they may be there (H23)
+        self._seen: set[str] = set()  # tables asked for on this connection
         self._at_once: Callable[[], dict[str, text.Table]] | None = None  # what gave all tables in one answer
 
     @property
@@ -187,16 +191,23 @@ class DahuaContext(Context):
     def tables(self, names: Sequence[str]) -> dict[str, Tree | Exception]:
         """The tables: all in one answer where the device has one, else one after the other.
 
-        What an answer for everything does not hold is not on this device. Where the device tells single tables only,
-        a table that is refused may be there all the same, and its error says so (H23).
+        What an answer for everything does not hold is unsupported. Where the device tells single tables only, a table
+        that is refused may be there all the same, and its error says so (H23).
         """
-        found: dict[str, Tree | Exception] = {}
         told = self._everything() if len(names) >= _MANY else None
-        for name in names:
-            if told is None:
-                found[name] = self._single(name)
-            else:
-                found[name] = told[name] if name in told else self.absent(name)
+        if told is None:
+            found = {name: self._single(name) for name in names}
+            learnt = self._siblings(names)
+        else:
+            found = {name: told[name] if name in told else self._untold(name) for name in names}
+            learnt = self._siblings(told) if self._at_once == self._all_by_config else {}
+            if any(isinstance(table, dict) for table in learnt.values()):  # so that answer was cut short
+                found |= {name: self._single(name) for name in names if name not in told and name not in learnt}
+            found |= {name: table for name, table in learnt.items() if name in names}
+        self._seen |= {*found, *learnt}
+        for name, table in (*found.items(), *learnt.items()):
+            refused = isinstance(table, Exception) and not isinstance(table, Unsupported)
+            self.withheld = self.withheld | {name} if refused else self.withheld - {name}
         general = found.get("General")
         if isinstance(general, dict):
             self.lock = dict(general)
@@ -204,6 +215,18 @@ class DahuaContext(Context):
             # Refused says neither: then it is asked for its cameras all the same (H23).
             self.recorder = not isinstance(found["RemoteDevice"], Unsupported)
         return found
+
+    def _siblings(self, told: Container[str]) -> dict[str, Tree | Exception]:
+        """The tables beside those that were told, where nobody knows yet whether they are there."""
+        pairs = [pair for one, other in _SIBLINGS for pair in ((one, other), (other, one))]
+        unknown = [other for one, other in pairs if one in told and other not in told and other not in self._seen]
+        return {name: self._single(name) for name in unknown}
+
+    def _untold(self, name: str) -> Unsupported:
+        """Nothing says that an answer in lines is complete."""
+        if self._at_once == self._all_by_config:
+            return Unsupported(f"{self.name}: the device does not tell a table {name} in its answer for everything.")
+        return self.absent(name)
 
     def _everything(self) -> dict[str, text.Table] | None:
         """All tables by getConfig name=All, else by the backup that is JSON; None where there is neither."""

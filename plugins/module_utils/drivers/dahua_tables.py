@@ -15,7 +15,9 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
+    UNREADABLE,
     UNSUPPORTED,
+    UNVERIFIABLE,
     Binding,
     Document,
     Reading,
@@ -31,6 +33,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refus
 CGI, DRIVER_NOTES = "dahua-cgi.md, IPA item table", "dahua-cgi.md, Driver notes"
 _ENABLE = r"(\[\d+\]\.)?Enable"
 _CARD = r"[A-Za-z0-9]+\.(IPAddress|SubnetMask|DefaultGateway|DhcpEnable|PhysicalAddress|DnsServers\[\d+\])"
+
+_MODE, _MODES, _NEVER = r"\[\d+\]\.Mode(Extra[12])?", frozenset("012"), "2"  # of table RecordMode
 
 MENDED = "2021-09-01"  # firmware of autumn 2021 and later (fact sheet, RPC2)
 # Table -> the keys that bindings speak for, or that change by themselves; what else it holds is digested.
@@ -57,7 +61,7 @@ TABLES: dict[str, str] = {
     "CloudUpgrade": "Enable",
     "LoginAuthCtrl": "",
     "LoginFailureAlarm": "Enable",
-    "RecordMode": r"\[\d+\]\.Mode",
+    "RecordMode": r"\[\d+\]\.Mode(Extra[12])?",
     "RecordStoragePoint": "",
     "BlindDetect": r"\[\d+\]\.Enable",
     "MovedDetect": "",
@@ -122,7 +126,11 @@ def fetch_clock(ctx: Any) -> Tree:
 
 
 def fetch_storage(ctx: Any) -> Tree:
-    return {"rows": text.rows(ctx.ask("storageDevice", "getDeviceAllInfo"), "list.info")}
+    body = ctx.ask("storageDevice", "getDeviceAllInfo")
+    rows = text.rows(body, "list.info")
+    if body.strip() and not rows:
+        raise Refused(f"{ctx.name}: getDeviceAllInfo: the list of media has another shape.")
+    return {"rows": rows}
 
 
 def fetch_login(ctx: Any) -> Tree:
@@ -169,7 +177,9 @@ def _model(tree: Tree) -> Any:
     return tree.get("deviceType") or ABSENT
 
 
-def _ddns_on(tree: Tree, name: str) -> str:
+def _ddns_on(tree: Tree, name: str) -> Any:
+    if doubt := [tree[key] for key in edit.matching(tree, _ENABLE) if edit.truth(tree[key]) is None]:
+        return edit.unknown(doubt[0])
     rows = [key[: -len("Enable")] for key in edit.matching(tree, _ENABLE) if edit.truth(tree[key])]
     return ", ".join(sorted({tree.get(f"{row}{name}", "") for row in rows} - {""}))
 
@@ -190,15 +200,18 @@ def _title_limit(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
 
 
 def _records(tree: Tree) -> Any:
-    """Mode 0 records by schedule, 1 always, 2 never."""
-    modes = [tree[key] for key in edit.matching(tree, r"\[\d+\]\.Mode")]
-    return any(mode.strip() != "2" for mode in modes) if modes else ABSENT
+    """Mode 0 records by schedule, 1 always, 2 never; each of the extra streams, where there are any, has its own."""
+    modes = {tree[key].strip() for key in edit.matching(tree, _MODE)}
+    if modes - _MODES:
+        return Reading(UNVERIFIABLE, why=f"the device holds {min(modes - _MODES)[:60]!r} as a mode of recording")
+    return bool(modes - {_NEVER}) if modes else ABSENT
 
 
 def _put_records(tree: Tree, value: bool) -> None:
-    for key in edit.matching(tree, r"\[\d+\]\.Mode"):
-        if (tree[key].strip() != "2") != value:
-            tree[key] = "0" if value else "2"
+    """Off is off for every stream; an extra one is not switched on."""
+    for key in edit.matching(tree, r"\[\d+\]\.Mode" if value else _MODE):
+        if (tree[key].strip() != _NEVER) != value:
+            tree[key] = "0" if value else _NEVER
 
 
 def _servers(tree: Tree) -> Any:
@@ -210,18 +223,23 @@ def _put_servers(tree: Tree, value: list[str]) -> None:
     tree["Address"] = value[0]
 
 
-def _storage(tree: Tree) -> str:
+def _storage(tree: Tree) -> Any:
     rows = tree["rows"]
     if not rows:
         return "none"
-    bad = any(edit.truth(v) for row in rows for k, v in row.items() if k.endswith("IsError"))
-    states = {row.get("State", "Success") for row in rows}
-    return "error" if bad or states - {"Success", "Initializing", "Running", "Active", ""} else "ok"
+    errors = [[edit.truth(v) for k, v in row.items() if k.endswith("IsError")] for row in rows]
+    states = {row.get("State", "") for row in rows}
+    if any(True in row for row in errors) or states - {"Success", "Initializing", "Running", "Active", ""}:
+        return "error"
+    silent = any(not row.get("State") and not told for row, told in zip(rows, errors, strict=True))
+    if silent or any(None in row for row in errors):
+        return Reading(UNREADABLE, why="the device does not say of each medium whether it is in order")
+    return "ok"
 
 
 def _port(tree: Tree) -> Any:
     number = tree.get("Port", "")
-    return [int(number)] if number.isdigit() and 0 < int(number) < 65536 else ABSENT
+    return [int(number)] if number.isdecimal() and len(number) < 6 and 0 < int(number) < 65536 else ABSENT
 
 
 def _put_port(tree: Tree, value: list[int]) -> None:
@@ -246,6 +264,21 @@ def _cipher(tree: Tree, item: str) -> Any:
         if said.startswith(mark):
             return is_
     return ABSENT
+
+
+def _tkip(tree: Tree, item: str) -> Any:
+    said = tree.get(f"{item}.Encryption", ABSENT)
+    return ABSENT if said is ABSENT else "TKIP" in said.upper()
+
+
+def _addressing(tree: Tree) -> Any:
+    said = edit.of_card("DhcpEnable")(tree)
+    return ABSENT if said is ABSENT else _either_word(said, "dhcp", "static")
+
+
+def _either_word(said: str, on: str, off: str) -> Any:
+    told = edit.truth(said)
+    return edit.unknown(said) if told is None else on if told else off
 
 
 def _put_card(tree: Tree, item: str, value: bool) -> None:
@@ -273,7 +306,12 @@ def _text(key: str, document: str, name: str, **more: Any) -> Binding:
 
 def _either(key: str, first: str, second: str, **more: Any) -> tuple[Binding, ...]:
     """One switch in two tables, of which a device may have one only."""
-    return tuple(_switch(key, names, **more) for names in (f"{first} {second}", first, second))
+    get, put = edit.switch(_ENABLE)
+    singles = ((first, second), (second, first))
+    return (
+        _switch(key, f"{first} {second}", **more),
+        *(_row(key, one, get, put, when=edit.alone(other, _ENABLE), **more) for one, other in singles),
+    )
 
 
 BINDINGS: tuple[Binding, ...] = (
@@ -313,24 +351,22 @@ BINDINGS: tuple[Binding, ...] = (
     _switch("ddns.enabled", "DDNS"),
     _row("ddns.hostname", "DDNS", lambda tree: _ddns_on(tree, "HostName")),
     _row("ddns.provider", "DDNS", lambda tree: _ddns_on(tree, "Protocol")),
-    _row("time.sync", "NTP", lambda tree: "ntp" if edit.truth(tree.get("Enable", "")) else "manual",
+    _row("time.sync", "NTP", lambda tree: _either_word(tree.get("Enable", ""), "ntp", "manual"),
          lambda tree, value: tree.update(Enable=edit.word(value == "ntp")), when=edit.shown("Enable")),
     _row("time.servers", "NTP", _servers, _put_servers,
          limits=lambda ctx, tree, item, value: None if len(value) == 1 else "the device has one time server"),
     _row("time.zone", "NTP Locales", edit.zone, edit.put_zone, limits=edit.zone_limit),
-    _row("time.zone", "NTP", edit.zone, edit.put_zone, limits=edit.zone_limit),
+    _row("time.zone", "NTP", edit.zone, edit.put_zone, when=edit.alone("Locales", "TimeZone"), limits=edit.zone_limit),
     _row("access.mode", "AccessFilter", lambda tree: tree["mode"], edit.put_mode),
     _row("access.sources", "AccessFilter", lambda tree: tree["sources"], edit.put_sources, limits=edit.sources_limit),
     _row("network.address", "Network", edit.address),
     _row("network.gateway", "Network", lambda tree: [a] if (a := edit.of_card("DefaultGateway")(tree)) else ABSENT),
-    _row("network.addressing", "Network",
-         lambda tree: "dhcp" if edit.truth(str(edit.of_card("DhcpEnable")(tree))) else "static"),
+    _row("network.addressing", "Network", _addressing),
     _row("network.dns_servers", "Network", edit.dns, edit.put_dns, limits=edit.dns_limit),
-    _row("wireless.*.enabled", "WLan", lambda tree, item: edit.truth(tree[f"{item}.Enable"]), _put_card, items=_cards),
+    _row("wireless.*.enabled", "WLan", lambda tree, item: edit.on(tree[f"{item}.Enable"]), _put_card, items=_cards),
     _row("wireless.*.ssid", "WLan", _wireless("SSID"), items=_cards),
     _row("wireless.*.security", "WLan", _cipher, items=_cards),
-    _row("wireless.*.tkip", "WLan", lambda tree, item: "TKIP" in tree.get(f"{item}.Encryption", "").upper(),
-         items=_cards),
+    _row("wireless.*.tkip", "WLan", _tkip, items=_cards),
     _row("storage.edge_recording", "RecordMode", _records, _put_records),
     _row("storage.state", "storage", _storage),
     _row("recording.state", "cameras", recorder.recording_state, source="dahua-cgi.md: camera disconnect"),

@@ -17,6 +17,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahu
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import QUESTIONS, TABLES
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
 
 LINES = b"""table.All.General.LockLoginEnable=true
 table.All.General.LockLoginTimes=5
@@ -303,6 +304,63 @@ def test_the_filter_fills_free_places_and_empties_those_that_go() -> None:
     assert old["mode"] == "allow" and old["sources"] == ["a", "b"]
     edit.store_filter(ctx, old, {**old, "sources": ["b", "c"]})
     assert sent == [("TrustList[2]", "c"), ("TrustList[0]", "")]
+
+
+@pytest.mark.parametrize("table", [{}, {"Enable": "true"}, {"Enable": "false", "Type": "Both"}, {"Type": "TrustList"},
+                                   {"Enable": "on!", "Type": "TrustList"}])  # fmt: skip
+def test_a_filter_of_another_shape_is_not_understood(table: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="another shape"):
+        edit.filter_tree(table)
+
+
+@pytest.mark.parametrize(
+    ("words", "together", "told"),
+    [(["true", "x"], any, True), (["false", "x"], any, "unverifiable"), (["false", "x"], all, False),
+     (["true", "x"], all, "unverifiable"), (["Off"], any, False), (["On", "0"], any, True)],
+)  # fmt: skip
+def test_a_word_that_is_not_known_counts_only_where_it_matters(words: list[str], together: Any, told: Any) -> None:
+    get, put = edit.switch("Enable", together)
+    held = [{"Enable": word} for word in words]
+    found = get(*held)
+    assert getattr(found, "state", found) == told
+    put(*held, False)
+    assert {tree["Enable"].lower() for tree in held} <= {"false", "off", "0"}
+
+
+def test_a_table_that_shows_no_switch_leaves_open_what_the_two_say_together() -> None:
+    get, _put = edit.switch()
+    assert get({"Enable": "true"}, {"Online": "false"}) is True
+    assert get({"Enable": "false"}, {"Online": "false"}).state == "unverifiable"
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "\u00b28443", "9" * 5000, "-1", ""])
+def test_odd_digits_are_no_numbers(number: str) -> None:
+    tables = {"Https": {"Port": number, "Enable": "true"}, "RTSP": {"Port": number}}
+    assert binding_of("services.rtsp.ports")[0].get(tables["RTSP"]) is ABSENT
+    assert edit.zone({"TimeZone": number}) is ABSENT
+    lock = {"LockLoginEnable": "true", "LockLoginTimes": number, "LoginFailLockTime": number}
+    assert edit.attempts(lock) is ABSENT and edit.minutes(lock) is ABSENT
+    target = SimpleNamespace(scheme="https", port=443)
+    ctx = SimpleNamespace(transport=SimpleNamespace(target=target), lock={**lock, "LockLoginTimes": "3"})
+    assert DahuaDriver().endpoints(ctx, tables)
+    assert DahuaDriver().lock_rules(ctx).seconds is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [([], "none"), ([{"Name": "/dev/sda"}], "unreadable"), ([{"State": "Success"}, {"Name": "b"}], "unreadable"),
+     ([{"State": "Error"}], "error"), ([{"State": "Success", "Detail[0].IsError": "?"}], "unreadable"),
+     ([{"Detail[0].IsError": "false"}], "ok"), ([{"State": "Success", "Detail[0].IsError": "true"}], "error")],
+)  # fmt: skip
+def test_media_that_say_nothing_are_not_in_order(rows: list[dict[str, str]], told: str) -> None:
+    found = binding_of("storage.state")[0].get({"rows": rows})
+    assert getattr(found, "state", found) == told
+
+
+def test_media_told_in_another_shape_are_not_none() -> None:
+    assert QUESTIONS["storage"](SimpleNamespace(name="dev", ask=lambda *_what: b"\r\n")) == {"rows": []}
+    with pytest.raises(Refused, match="another shape"):
+        QUESTIONS["storage"](SimpleNamespace(name="dev", ask=lambda *_what: b"list[0].State=Error\r\n"))
 
 
 # -- zones -------------------------------------------------------------------------------------------------------------
