@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Reading
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number
 
@@ -86,15 +86,24 @@ def ports_of(tree: Tree) -> list[tuple[str, int]]:
     return [(word, port) for word, row in protocols(tree).items() if (port := number(xml.get(tree, f"{row}/portNo")))]
 
 
-def https_only(tree: Tree) -> bool:
+def https_only(tree: Tree) -> bool | Reading:
     """HTTPS on and HTTP off; where HTTP has no switch, its redirection counts."""
     rows = protocols(tree)
-    if "https" not in rows or xml.flag(tree, f"{rows['https']}/enabled") is False:
+    if "https" not in rows:
         return False
-    if "http" not in rows:
-        return True
-    on = xml.flag(tree, f"{rows['http']}/enabled")
-    return xml.flag(tree, f"{rows['https']}/redirectToHttps") is True if on is ABSENT else on is False
+    https = xml.flag(tree, f"{rows['https']}/enabled")
+    safe: Any = True
+    if "http" in rows:
+        on = xml.flag(tree, f"{rows['http']}/enabled")
+        safe = not on if on in (True, False) else on
+        if on is ABSENT:
+            safe = xml.flag(tree, f"{rows['https']}/redirectToHttps")
+    if https is False or safe in (False, ABSENT):
+        return False
+    for word in (https, safe):
+        if word not in (True, ABSENT):
+            return xml.odd("HTTP or HTTPS", word)
+    return True
 
 
 def put_https_only(tree: Tree, value: bool) -> None:
@@ -132,7 +141,12 @@ def tls_min(tree: Tree) -> Any:
     states = {version: xml.flag(tree, _tls_path(tree, version)) for version in _TLS}
     if states["1.1"] is ABSENT:
         return ABSENT  # whether older versions are taken is not told
-    return next((version for version in _TLS if states[version] is True), ABSENT)
+    for version, state in states.items():
+        if state is True:
+            return version
+        if state not in (False, ABSENT):
+            return xml.odd(f"TLS {version}", state)
+    return ABSENT
 
 
 def put_tls_min(tree: Tree, value: str) -> None:
@@ -281,8 +295,7 @@ def dns_limits(ctx: Any, tree: Tree, item: str, value: list[str]) -> str | None:
 
 
 def zeroconf(tree: Tree) -> Any:
-    states = [s for row in _interfaces(tree) if (s := xml.flag(tree, f"{row}Discovery/Zeroconf/enabled")) is not ABSENT]
-    return any(state is True for state in states) if states else ABSENT
+    return xml.any_on(xml.flag(tree, f"{row}Discovery/Zeroconf/enabled") for row in _interfaces(tree))
 
 
 def put_zeroconf(tree: Tree, value: bool) -> None:

@@ -130,7 +130,7 @@ def store_streams(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
     restart = False
     for row in _streams(new):
         wanted = xml.flag(new, f"{row}{_SECURITY}")
-        if xml.flag(old, f"{row}{_SECURITY}") is not wanted:
+        if xml.flag(old, f"{row}{_SECURITY}") != wanted:
             path = f"Streaming/channels/{xml.get(new, f'{row}id')}"
             tree = ctx.fetch(path, path)
             xml.put_flag(tree, _SECURITY, wanted)
@@ -154,8 +154,8 @@ def tamper(tree: Tree) -> Any:
     """On only when it is on as a whole and in a region, where it has regions."""
     on = xml.flag(tree, "enabled")
     regions = [xml.flag(tree, f"{_REGION}[{i}]/enabled") for i in range(1, len(xml.find(tree, _REGION)) + 1)]
-    regions = [state for state in regions if state is not ABSENT]
-    return on if on is not True or not regions else any(state is True for state in regions)
+    anywhere = xml.any_on(regions)
+    return on if on is not True or anywhere is ABSENT else anywhere
 
 
 def put_tamper(tree: Tree, value: bool) -> None:
@@ -278,8 +278,7 @@ def _tracks(tree: Tree) -> list[str]:
 
 
 def edge_recording(tree: Tree) -> Any:
-    states = [xml.flag(tree, f"{row}Enable") for row in _tracks(tree)]
-    return any(state is True for state in states) if states else ABSENT
+    return xml.any_on(xml.flag(tree, f"{row}Enable") for row in _tracks(tree))
 
 
 def put_edge_recording(tree: Tree, value: bool) -> None:
@@ -298,7 +297,7 @@ def store_tracks(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
     restart = False
     for row in _tracks(new):
         wanted = xml.flag(new, f"{row}Enable")
-        if xml.flag(old, f"{row}Enable") is not wanted:
+        if xml.flag(old, f"{row}Enable") != wanted:
             path = f"ContentMgmt/record/tracks/{xml.get(new, f'{row}id')}"
             tree = ctx.fetch(path, path)
             xml.put_flag(tree, "Enable", wanted)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, UNVERIFIABLE, Reading
 
 ROWS = 256
 _TOKEN = re.compile(
@@ -150,6 +150,19 @@ def flag(tree: dict[str, str], path: str) -> Any:
     """A boolean ("true", also "TRUE"); another word as it is, so that nobody takes it for one; ABSENT."""
     word = get(tree, path)
     return word if word is ABSENT else {"true": True, "false": False}.get(word.lower(), word)
+
+
+def any_on(states: Iterable[Any]) -> Any:
+    """One boolean of several flags: on where one is on; off where all are, else the first word that nobody knows."""
+    known = [state for state in states if state is not ABSENT]
+    if True in known:
+        return True
+    return next((state for state in known if state is not False), False) if known else ABSENT
+
+
+def odd(what: str, word: Any) -> Reading:
+    """What follows from a word that is neither true nor false cannot be told (H13)."""
+    return Reading(UNVERIFIABLE, None, f"the device holds {str(word)[:40]!r} for {what}; it is true or false")
 
 
 def attributes(tree: dict[str, str], node: Node) -> dict[str, str]:
