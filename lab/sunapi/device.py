@@ -199,7 +199,7 @@ class SunapiDevice(Device):
             return True
         rows = [row for row in table[f"IPv{source.version}"] if row["Enable"]]
         if not rows:  # nothing to filter by; whether Allow without a row shuts everybody out is UNVERIFIED
-            return True
+            return not ("H41-literal" in self.faults and table["AccessType"] == "Allow")
         listed = any(source in ipaddress.ip_network(f"{row['Address']}/{row['Mask']}", strict=False) for row in rows)
         return listed == (table["AccessType"] == "Allow")
 
@@ -285,7 +285,7 @@ class SunapiDevice(Device):
         read = {}
         for name, text in given.items():
             known = menu.parameters.get(name)
-            if known is None or not known.request:
+            if known is None or not menu.takes(known, action):
                 raise invalid(name)
             read[name] = known.read(text)
         return read

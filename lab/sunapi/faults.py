@@ -21,8 +21,10 @@ FAULTS = {
     "H35": "accounts exist that look like admin",
     "H40": "HTTPS is reported as on and listens only after a restart",
     "H41": "the device sees every caller under another address (…254 of its network)",
+    "H41-literal": "an Allow filter without a rule in force shuts everybody out (which a device does is UNVERIFIED)",
     "H42": "a client that is logged in stays so after its password was changed or its account removed",
     "H50": "no password was set yet: every CGI answers 403 without a challenge",
     "keeps-password": "a new password is answered with OK and the old one stays",
+    "type-overlooked": "the type of filter is taken with `set` only; with a rule it is answered OK and overlooked",
     "no-attributes": "attributes.cgi is not there",
 }

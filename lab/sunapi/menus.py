@@ -170,6 +170,8 @@ def ipfilter(device: SunapiDevice, call: Call) -> Response:
             rows.remove(row)
         else:
             row |= {key: value for key, value in call.given.items() if key in ("Address", "Mask", "Enable")}
+            if "type-overlooked" not in device.faults:  # the camera's own page sends both in one request
+                table["AccessType"] = call.given.get("AccessType", table["AccessType"])
             try:
                 ipaddress.ip_network(f"{row['Address']}/{row['Mask']}", strict=False)
             except ValueError:

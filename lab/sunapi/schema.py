@@ -89,12 +89,17 @@ class Submenu:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     wrap: str = ""  # the JSON answer holds the values in a list of this name
     row: str = ""  # parameter that numbers the rows of that list
+    only: dict[str, list[str]] = field(default_factory=dict)  # the actions of a parameter that not all of them take
+
+    def takes(self, parameter: Parameter, action: str) -> bool:
+        return parameter.request and action in self.only.get(parameter.name, self.actions)
 
     def xml(self) -> str:
         actions = ""
         for action in self.actions:
             writes = action in WRITING
-            told = [p for p in self.parameters.values() if (p.request if writes else p.response or p.request)]
+            known = self.parameters.values()
+            told = [p for p in known if (self.takes(p, action) if writes else p.response or p.request)]
             inner = "".join(parameter.xml() for parameter in told)
             level = "Admin" if writes or self.cgi == "security" else "User"
             actions += f'<action name="{action}" accesslevel="{level}">{inner}</action>'
@@ -108,7 +113,8 @@ def build(model: dict[str, Any]) -> Schema:
     """The schema of a model: the whole of schema.yml, less its `without`, changed by its `schema` and `actions`.
 
     `without` names "cgi", "cgi.submenu" or "cgi.submenu.Parameter"; `schema` is laid over parameters:
-    {cgi: {submenu: {Parameter: type or null}}}; `actions` gives the actions of a "cgi.submenu".
+    {cgi: {submenu: {Parameter: type or null}}}; `actions` gives the actions of a "cgi.submenu", `only` those of a
+    parameter: {"cgi.submenu": {Parameter: [action]}}.
     """
     without = set(model.get("without", ()))
     changes = model.get("schema", {})
@@ -124,7 +130,8 @@ def build(model: dict[str, Any]) -> Schema:
                 if text is not None and f"{cgi}.{name}.{key}" not in without
             }
             actions = tuple(model.get("actions", {}).get(f"{cgi}.{name}", entry["actions"]))
-            menu = Submenu(cgi, name, actions, parameters, entry.get("wrap", ""), entry.get("row", ""))
+            menu = Submenu(cgi, name, actions, parameters, entry.get("wrap", ""), entry.get("row", ""),
+                           model.get("only", {}).get(f"{cgi}.{name}", {}))  # fmt: skip
             made.setdefault(cgi, {})[name] = menu
     return made
 

@@ -308,6 +308,96 @@ def test_h41_a_deny_list_never_holds_us() -> None:
         assert run.read()["login"] == "current" and filtered(run) == ("Deny", [])
 
 
+DENY_RULE = {"IPIndex": 1, "Address": "192.0.2.66", "Mask": 32, "Enable": True}
+READINGS = pytest.mark.parametrize("faults", [[], ["H41-literal"]], ids=["empty-is-open", "empty-is-closed"])
+
+
+def deny_list(run: Rig, **more: Any) -> None:
+    run.device.force("security", "ipfilter", {"AccessType": "Deny", "IPv4": [DENY_RULE | more], "IPv6": []})
+
+
+@READINGS
+@pytest.mark.parametrize("model", ["sunapi-modern", "sunapi-old"])
+def test_h41_no_reading_of_an_empty_allow_list_shuts_us_out(faults: list[str], model: str) -> None:
+    with rig(SUNAPI, *faults, model=model) as run:
+        run.login = run.device.bootstrap_login or run.login
+        for access in ({"mode": "allow", "sources": ["127.0.0.1", "192.0.2.9"]}, {"mode": "off"},
+                       {"mode": "allow", "sources": ["127.0.0.0/8"]}, {"mode": "deny", "sources": ["203.0.113.9"]},
+                       {"mode": "allow", "sources": ["127.0.0.1", "192.0.2.8"]}):  # fmt: skip
+            result = run.harden({"access": access})
+            assert result["error"] is None
+            assert {line["outcome"] for line in result["outcomes"].values()} <= {"changed", "ok"}, result["outcomes"]
+        assert sorted(filtered(run)[1]) == ["127.0.0.1/32", "192.0.2.8/32"]
+
+
+@READINGS
+@pytest.mark.parametrize("kept", [{}, {"Enable": False}], ids=["deny", "off"])
+def test_h41_an_allow_list_is_put_back_to_what_was_there(faults: list[str], kept: dict[str, Any]) -> None:
+    from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
+
+    (document,) = [one for one in SUNAPI.driver.documents if one.name == "ipfilter"]
+    with rig(SUNAPI, *faults) as run:
+        deny_list(run, **kept)
+        with Session(run.spec()) as session:
+            before = document.fetch(session.ctx)
+            after = {**before, "mode": "allow", "sources": ["127.0.0.1", "192.0.2.9"]}
+            document.store(session.ctx, before, after)
+            assert filtered(run)[0] == "Allow"
+            document.store(session.ctx, after, before)
+            now = document.fetch(session.ctx)
+        assert (now["mode"], now["sources"]) == (before["mode"], before["sources"]) and run.read()["login"] == "current"
+
+
+@READINGS
+@pytest.mark.parametrize("action", ["add", "update", "set"])
+def test_h41_a_step_that_is_refused_leaves_the_filter_as_it_was(
+    faults: list[str], action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ansible_collections.nwcs.hardening.lab.sunapi import menus, schema
+
+    handler = menus.SPECIAL[("security", "ipfilter")]
+
+    def refusing(device: Any, call: Any) -> Any:
+        if call.action == action and (action == "add" or "AccessType" in call.given):
+            raise schema.invalid("AccessType")
+        return handler(device, call)
+
+    monkeypatch.setitem(menus.SPECIAL, ("security", "ipfilter"), refusing)
+    with rig(SUNAPI, *faults) as run:
+        deny_list(run)
+        before = json.dumps(run.device.state["security"]["ipfilter"])
+        outcomes = run.harden({"access": {"mode": "allow", "sources": ["127.0.0.1", "192.0.2.9"]}})["outcomes"]
+        if action == "set":  # a camera does not need it
+            assert {line["outcome"] for line in outcomes.values()} == {"changed"}
+            return
+        assert {line["outcome"] for line in outcomes.values()} == {"refused"}, outcomes
+        assert json.dumps(run.device.state["security"]["ipfilter"]) == before
+        assert action == "add" or all("put back" in line["why"] for line in outcomes.values())
+
+
+@READINGS
+def test_h41_where_kind_and_rule_are_two_requests_the_kind_is_left_to_a_person(faults: list[str]) -> None:
+    with rig(SUNAPI, *faults, only={"security.ipfilter": {"AccessType": ["set"]}}) as run:
+        plan = run.plan({"access": {"mode": "allow", "sources": ["127.0.0.1"]}})
+        assert plan["outcomes"]["access.mode"]["outcome"] == "refused"
+        assert "one request" in plan["outcomes"]["access.mode"]["why"] and run.writes() == []
+        run.device.force("security", "ipfilter", {"AccessType": "Allow", "IPv6": [], "IPv4": [
+            DENY_RULE | {"Address": "127.0.0.1"}]})  # fmt: skip
+        assert run.harden({"access": {"sources": ["127.0.0.1", "192.0.2.9"]}})["error"] is None
+        assert "192.0.2.9/32" in filtered(run)[1] and run.read()["login"] == "current"
+
+
+@READINGS
+def test_h41_a_kind_that_is_overlooked_is_set_on_the_connection_that_is_still_open(
+    faults: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rig(SUNAPI, "type-overlooked", *faults) as run:
+        monkeypatch.setattr(type(run.device), "keeps_port", lambda self, peer, port: True)
+        result = run.harden({"access": {"mode": "allow", "sources": ["127.0.0.1", "192.0.2.9"]}})
+        assert {line["outcome"] for line in result["outcomes"].values()} == {"changed"}, result["outcomes"]
+        assert filtered(run)[0] == "Allow" and run.read()["login"] == "current"
+
+
 def test_h40_https_that_does_not_listen_keeps_http_open() -> None:
     with rig(SUNAPI, "H40") as run:
         result = run.harden({"services": {"https": {"enabled": True}, "http": {"enabled": False}}})

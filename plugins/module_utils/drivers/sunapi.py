@@ -23,6 +23,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_network as net
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_answers import BUSY, failure, parse
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_filter import client_address
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_session import (
     FIRST_ACCOUNT,
     INFO,
@@ -169,7 +170,7 @@ class SunapiDriver(Driver):
         return (ctx.credential.username,) if ctx.credential and not ctx.facts.get("anonymous") else ()
 
     def seen_address(self, ctx: SunapiContext) -> str | None:
-        return net.client_address(ctx)
+        return client_address(ctx)
 
     def password_rules(self, ctx: SunapiContext) -> PasswordRules:
         """The rule that the camera's own page applies; the longest as the page of the first password tells."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +13,6 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_answers as answers
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
-    BadAnswer,
-    Busy,
     DeviceError,
     Refused,
     Unsupported,
@@ -159,144 +156,6 @@ def tls_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
         return f"the device has the versions {', '.join(tree['versions'])}"
     names = {word: name for name, word in TLS_WORDS.items()}
     return ctx.refuses(TLS, "set", {f"Version.{names[word]}.Enable": "True" for word in tree["versions"]})
-
-
-# -- address filter (H41) ----------------------------------------------------------------------------------------------
-FILTER = "security/ipfilter"
-
-
-def fetch_filter(ctx: Any) -> Tree:
-    """{"mode", "types": {"IPv4": "Deny"}, "rules": [{"type", "index", "source", "on"}], "sources", "one"}.
-
-    Without a rule in force nothing is filtered, whatever the type of access says. `one`: the type is one for both.
-    """
-    found = ctx.view(FILTER)
-    rules, types = _rules(found)
-    if "AccessType" in found:
-        types = dict.fromkeys(("IPv4", "IPv6"), found["AccessType"])
-    on = [rule for rule in rules if rule["on"]]
-    words = {types.get(rule["type"], "").lower() for rule in on}
-    if not types or len(words) > 1 or words - {"allow", "deny"}:
-        raise Unsupported(f"{ctx.name}: {FILTER}: the filter is of a kind that is not documented.")
-    return {
-        "mode": words.pop() if words else "off", "types": types, "rules": rules, "one": "AccessType" in found,
-        "sources": sorted(rule["source"] for rule in (on or rules)),
-    }  # fmt: skip
-
-
-def _rules(found: answers.Parsed) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    rules, types = [], {}
-    for group in found.get("IPFilters") or []:
-        if "AccessType" in group:
-            types[group.get("IPType", "")] = group["AccessType"]
-        for row in group.get("Filters") or []:
-            if isinstance(row, dict):
-                rules.append(_rule(group.get("IPType", ""), row.get("IPIndex", ""), row.get("Address", ""),
-                                   row.get("Mask", ""), row.get("Enable", "")))  # fmt: skip
-    for name, value in found.items():
-        match = re.fullmatch(r"ipfilter\.(IPv[46])\.(\d+)", name)
-        if match and isinstance(value, str) and value.count("/") == 2:
-            rules.append(_rule(match[1], match[2], *value.split("/")))
-    return rules, types
-
-
-def _rule(kind: str, index: str, address: str, mask: str, on: str) -> dict[str, Any]:
-    return {"type": kind, "index": index, "source": _source(f"{address}/{mask}"), "on": on == "True"}
-
-
-def _source(text: str) -> str:
-    try:
-        network = ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError:
-        return text.strip()
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
-
-
-def sources_limits(ctx: Any, tree: Tree, item: str, value: list[str]) -> str | None:
-    for source in value:
-        try:
-            network = ipaddress.ip_network(source, strict=False)
-        except ValueError:
-            return "the device filters by addresses and networks, not by names"
-        values = {"IPType": f"IPv{network.version}", "Address": str(network.network_address),
-                  "Mask": str(network.prefixlen), "Enable": "True"}  # fmt: skip
-        if why := ctx.refuses(FILTER, "add", values):
-            return why
-    return None
-
-
-def mode_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
-    if value == "off":
-        return ctx.refuses(FILTER, "update", {"Enable": "False"})
-    return ctx.refuses(FILTER, "set", {"AccessType": value.capitalize()})
-
-
-def store_filter(ctx: Any, old: Tree, new: Tree) -> Stored:
-    """No moment may shut us out: while the type changes no rule is in force; our own network comes first.
-
-    A rule that is in force under `Deny` shuts its address out at once, so nothing is enabled before the type is right.
-    """
-    ours = client_address(ctx) or ctx.transport.local_address()
-    # Under `Allow` the rule by which we come in is the last to go out of force.
-    going = sorted((rule for rule in old["rules"] if rule["on"]), key=lambda rule: _holds(rule["source"], ours))
-    if new["mode"] == "off":
-        for rule in going:
-            _update(ctx, rule, False)
-        if new["sources"] != old["sources"]:
-            raise Refused(f"{ctx.name}: the addresses are changed together with switching the filter on.")
-        return Stored()
-    if not new["sources"]:
-        raise Refused(f"{ctx.name}: a filter without an address is not switched on.")
-    wanted = list(dict.fromkeys(_source(source) for source in new["sources"]))
-    kept = [rule for rule in old["rules"] if rule["source"] in wanted]
-    turned = any(kind != new["mode"].capitalize() for kind in old["types"].values())
-    if turned:
-        for rule in going:
-            _update(ctx, rule, False)
-        for kind in [None] if old["one"] else list(old["types"]):
-            ctx.send(FILTER, "set", {"AccessType": new["mode"].capitalize(), **({"IPType": kind} if kind else {})})
-    for source in sorted(wanted, key=lambda text: not _holds(text, ours)):
-        there = next((rule for rule in kept if rule["source"] == source), None)
-        if there is None:
-            network = ipaddress.ip_network(source, strict=False)
-            ctx.send(FILTER, "add", {"IPType": f"IPv{network.version}", "Address": str(network.network_address),
-                                     "Mask": str(network.prefixlen), "Enable": "True"})  # fmt: skip
-        elif turned or not there["on"]:
-            _update(ctx, there, True)
-    gone = [rule for rule in old["rules"] if rule["source"] not in wanted]
-    for rule in sorted(gone, key=lambda rule: (rule["type"], -int(rule["index"] or 0))):  # indices may move up
-        ctx.send(FILTER, "remove", {"IPType": rule["type"], "IPIndex": rule["index"]})
-    return Stored()
-
-
-def _update(ctx: Any, rule: Tree, on: bool) -> None:
-    network = ipaddress.ip_network(rule["source"], strict=False)
-    values = {"IPIndex": rule["index"], "IPType": rule["type"], "Address": str(network.network_address),
-              "Mask": str(network.prefixlen), "Enable": str(on)}  # fmt: skip
-    ctx.send(FILTER, "update", values)
-
-
-def client_address(ctx: Any) -> str | None:
-    """By which address the device sees us: `getclientip` tells it. The name of its field is not documented, so the one
-    address in the answer counts."""
-    try:
-        found = ctx.view("system/getclientip")
-    except (Unsupported, Refused, Busy, BadAnswer):
-        return None
-    addresses = set()
-    for value in found.values():
-        try:
-            addresses.add(str(ipaddress.ip_address(str(value).strip())))
-        except ValueError:
-            continue
-    return addresses.pop() if len(addresses) == 1 else None
-
-
-def _holds(source: str, address: str | None) -> bool:
-    try:
-        return address is not None and ipaddress.ip_address(address) in ipaddress.ip_network(source, strict=False)
-    except ValueError:
-        return False
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_accounts as accounts
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_filter as filters
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_network as net
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_network import Flat, Pieces, rest_of
 
@@ -66,7 +67,7 @@ DOCUMENTS: tuple[Document, ...] = (
              rest=rest_of("SyncType", "NTPURLList", "POSIXTimeZone", "TimeZoneIndex", *net.VOLATILE)),
     Document("ssl", net.SSL.fetch, net.SSL.store, rest=rest_of("Policy")),
     Document("ports", net.fetch_ports, net.store_ports),
-    Document("ipfilter", net.fetch_filter, net.store_filter),
+    Document("ipfilter", filters.fetch_filter, filters.store_filter),
     Document("snmp", SNMP.fetch, SNMP.store, rest=rest_of("Version1", "Version2", "Version3")),
     Document("ddns", DDNS.fetch, DDNS.store,
              rest=rest_of("Type", "PublicServiceEntry", "PublicHostName", "SamsungProductID",
@@ -339,10 +340,10 @@ BINDINGS: tuple[Binding, ...] = (
           "table: TLS versions", put=net.put_tls, limits=net.tls_limits),
     _read("video.authentication", "rtsp", _protected, "table: RTSP without login", put=_put_protected,
           limits=_rtsp_limits),
-    _read("access.mode", "ipfilter", lambda tree: tree["mode"], "table: IP filter",
-          put=lambda tree, value: tree.update(mode=value), limits=net.mode_limits),
+    _read("access.mode", "ipfilter", filters.mode, "table: IP filter",
+          put=lambda tree, value: tree.update(mode=value), limits=filters.mode_limits),
     _read("access.sources", "ipfilter", lambda tree: tree["sources"], "table: IP filter",
-          put=lambda tree, value: tree.update(sources=list(value)), limits=net.sources_limits),
+          put=lambda tree, value: tree.update(sources=list(value)), limits=filters.sources_limits),
     _read("time.sync", "date", _sync, TIME, put=_put_sync, limits=_sync_limits),
     _read("time.servers", "date", _servers, TIME, put=_put_servers, limits=_server_limits, absent=_EMPTY),
     _field("time.zone", "date", net.DATE, "POSIXTimeZone", TIME),

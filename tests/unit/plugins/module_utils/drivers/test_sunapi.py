@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa as keys
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_accounts as accounts
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_answers as answers
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_filter as filters
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_network as net
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_rsa as rsa
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_schema as schema
@@ -45,7 +46,7 @@ def parsed(body: Any) -> dict[str, Any]:
 
 def viewed(body: Any) -> Any:
     """A context whose device answers every view with `body`."""
-    return SimpleNamespace(name="cam", factory=False, view=lambda path, **values: parsed(body))
+    return SimpleNamespace(name="cam", factory=False, facts={}, view=lambda path, **values: parsed(body))
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------
@@ -206,10 +207,11 @@ FILTERS = [
 def test_a_filter_is_what_is_in_force(kind: str, rules: list, mode: str, sources: list[str]) -> None:
     rows = [{"IPIndex": i, "Address": a, "Mask": m, "Enable": on} for i, (a, m, on) in enumerate(rules, 1)]
     told = {"AccessType": kind, "IPFilters": [{"IPType": "IPv4", "Filters": rows}, {"IPType": "IPv6", "Filters": []}]}
-    text = "\r\n".join([f"AccessType={kind}", *(f"ipfilter.IPv4.{r['IPIndex']}={r['Address']}/{r['Mask']}/{r['Enable']}"
-                                                for r in rows)])  # fmt: skip
+    heading = '"ipfilter.IPType.IPIndex=Address/Mask/Enable"'
+    lines = [f"ipfilter.IPv4.{r['IPIndex']}={r['Address']}/{r['Mask']}/{r['Enable']}" for r in rows]
+    text = "\r\n".join([heading, f"AccessType={kind}", *lines])
     for form in (told, text):
-        tree = net.fetch_filter(viewed(form))
+        tree = filters.fetch_filter(viewed(form))
         assert (tree["mode"], tree["sources"]) == (mode, sources), form
 
 
@@ -220,9 +222,55 @@ def test_a_recorders_filter_with_two_kinds_in_force_is_not_guessed() -> None:
 
     both = [group("IPv4", "Deny", "192.0.2.9", 32), group("IPv6", "Allow", "2001:db8::1", 128)]
     with pytest.raises(Unsupported):
-        net.fetch_filter(viewed({"IPFilters": both}))
+        filters.fetch_filter(viewed({"IPFilters": both}))
     both[1]["AccessType"] = "Deny"
-    assert net.fetch_filter(viewed({"IPFilters": both}))["mode"] == "deny"
+    assert filters.fetch_filter(viewed({"IPFilters": both}))["mode"] == "deny"
+
+
+RULE = {"IPIndex": 1, "Address": "192.0.2.66", "Mask": 32, "Enable": True}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"Mask": None}, {"Mask": ""}, {"Mask": 99}, {"IPIndex": None}, {"IPIndex": "\u00b2"}, {"Enable": None},
+     {"Enable": "maybe"}, {"Address": None}, {"Address": "2001:db8::1"}],
+    ids=repr,
+)  # fmt: skip
+def test_a_rule_that_is_not_understood_makes_the_filter_unreadable(changed: dict[str, Any]) -> None:
+    row = {name: value for name, value in (RULE | changed).items() if value is not None}
+    groups = [{"IPType": "IPv4", "Filters": [row]}, {"IPType": "IPv6", "Filters": []}]
+    with pytest.raises(BadAnswer):
+        filters.fetch_filter(viewed({"AccessType": "Deny", "IPFilters": groups}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["AccessType=Deny\r\nipfilter.IPv4.1=192.0.2.66/True\r\n", "AccessType=Deny\r\n",
+     "AccessType=Deny\r\nipfilter.IPv4.1=192.0.2.66//True\r\n", {"AccessType": "Deny", "Response": "Success"},
+     {"AccessType": "Deny", "IPFilters": [{"IPType": "IPv4"}]},
+     {"AccessType": "Deny", "IPFilters": [{"IPType": "IPv4", "Filters": ["x"]}]}],
+)  # fmt: skip
+def test_a_filter_without_its_list_of_rules_is_not_off(body: Any) -> None:
+    with pytest.raises(BadAnswer):
+        filters.fetch_filter(viewed(body))
+
+
+def test_a_rule_is_in_force_in_whatever_case_it_says_so() -> None:
+    groups = [{"IPType": "IPv4", "Filters": [RULE | {"Enable": "true"}]}]
+    assert filters.fetch_filter(viewed({"AccessType": "Allow", "IPFilters": groups}))["mode"] == "allow"
+
+
+@pytest.mark.parametrize(("ipv6", "expected"), [(True, "unverifiable"), (None, "unverifiable"), (False, "allow")])
+def test_a_recorders_allow_list_that_leaves_ipv6_open_is_not_simply_allow(ipv6: bool | None, expected: str) -> None:
+    groups = [{"IPType": "IPv4", "AccessType": "Allow", "Filters": [RULE]},
+              {"IPType": "IPv6", "AccessType": "Deny", "Filters": []}]  # fmt: skip
+    face = {"InterfaceName": "Network1", **({} if ipv6 is None else {"IPv6Enable": ipv6})}
+    told = {"security/ipfilter": {"IPFilters": groups}, "network/interface": {"NetworkInterfaces": [face]}}
+    ctx = SimpleNamespace(name="nvr", facts={}, view=lambda path, **values: parsed(told[path]))
+    said = filters.mode(filters.fetch_filter(ctx))
+    assert getattr(said, "state", said) == expected
+    if expected != "allow":
+        assert "IPv6" in said.why
 
 
 @pytest.mark.parametrize(
