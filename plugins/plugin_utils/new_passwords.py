@@ -128,6 +128,7 @@ class NewPasswords(DeviceRun):
         that was made just now only where it is the recorders' own, since they knew no other.
         """
         theirs = self.device.options.get("recorder_account") or ""
+        left = camera_logins.account_of(theirs, self.store, self.device.apis)
         lines = {settings.parse_key(text): line for text, line in outcomes.items()}
         roles = {key[1]: line for key, line in lines.items() if key[0] == "accounts" and key[-1] == "role"}
         changed = {name: line for name, line in roles.items() if line["outcome"] == "changed"}
@@ -135,10 +136,10 @@ class NewPasswords(DeviceRun):
         new = {name: kind for name, kind in new.items() if theirs or "old" in changed.get(name, {"old": None})}
         gone = {name: "recorder_login_gone" for name, line in changed.items() if line.get("wanted") == "absent"}
         for name, kind in sorted({**new, **gone}.items()):
-            if theirs and name != theirs:
+            if theirs and name != theirs and camera_logins.bare(name, self.device.apis) != theirs:
                 continue
             for recorder in self.device.options.get("recorders") or []:
-                if kind == "recorder_login" and recorder in self.device.options.get("tellable", ()) and theirs:
+                if kind == "recorder_login" and recorder in self.device.options.get("tellable", ()) and name == left:
                     continue  # its own turn tells it, or says why not
                 key = settings.key_text(("accounts", name, "role" if name in gone else "password"))
                 told = drift.finding(kind, key, severity="high", item=name, recorder=recorder, camera=self.device.name)
@@ -146,10 +147,12 @@ class NewPasswords(DeviceRun):
 
     def _leave_for_recorders(self, proved: Iterable[str]) -> None:
         """The new password of the recorders' account waits in their own documents for their turn."""
-        theirs = self.device.options.get("recorder_account") or ""
+        named = self.device.options.get("recorder_account") or ""
+        theirs = camera_logins.account_of(named, self.store, self.device.apis)
         password = self.store.value(secret_name(theirs)) if theirs else None
         if password is None or secret_name(theirs) not in proved:
             return
+        account, port = camera_logins.bare(theirs, self.device.apis), self.device.spec["ways"][0]["port"]
         for recorder in self.device.options.get("recorders") or []:
             options = self.device.options
             if recorder not in options.get("in_inventory", ()):
@@ -158,7 +161,7 @@ class NewPasswords(DeviceRun):
                 continue  # the site gave this one: people know it, and have typed it in
             try:
                 camera_logins.leave(
-                    self.documents, recorder, self.device.name, self.device.host, theirs, password
+                    self.documents, recorder, self.device.name, self.device.host, account, password, port
                 )  # fmt: skip
             except NwcsError as error:  # the camera is changed and its password kept: that stands
                 note = f"The new login could not be left for {recorder}: {error.message}"

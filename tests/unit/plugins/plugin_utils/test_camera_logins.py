@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Dri
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import StateError, Unreachable
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import camera_logins
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.documents import open_documents
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.new_passwords import NewPasswords
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.secret_store import SecretStore
 
 ONE, TWO = "cameras.192.0.2.11/nvr", "cameras.192.0.2.12/nvr"
@@ -72,6 +74,99 @@ def test_a_bad_way_leaves_everything_waiting(documents: MemoryDocuments) -> None
     found, notes = camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
     assert notes == [] and {f["args"]["why"] for f in found} == {"nvr-1: no answer"}
     assert len(camera_logins.waiting(SecretStore(documents, "nvr-1"))) == 2
+
+
+def test_of_a_camera_one_login_waits_and_the_newest_is_it(documents: MemoryDocuments) -> None:
+    for account, password in (("new-nvr", "Renamed-11"), ("nvr", "Back-Again-11"), ("new-nvr", "Renamed-11b")):
+        camera_logins.leave(documents, "nvr-1", "cam-1", "192.0.2.11", account, password)
+        waits = camera_logins.waiting(SecretStore(documents, "nvr-1"))
+        assert list(waits) == [f"cameras.192.0.2.11/{account}", TWO]
+        assert waits[f"cameras.192.0.2.11/{account}"]["password"] == password
+    camera_logins.leave(documents, "nvr-1", "cam-1", "192.0.2.111", "nvr", "Moved-11")
+    assert list(camera_logins.waiting(SecretStore(documents, "nvr-1"))) == ["cameras.192.0.2.111/nvr", TWO]
+    camera_logins.leave(documents, "nvr-1", "cam-0", "192.0.2.111", "nvr", "Renamed-Camera-11")
+    assert len(camera_logins.waiting(SecretStore(documents, "nvr-1"))) == 2
+
+
+def test_two_that_wait_for_one_camera_are_never_both_told(documents: MemoryDocuments) -> None:
+    """As a run leaves it that was cut off before the older one was dropped."""
+    late = MemoryDocuments()
+    store = SecretStore(late, "nvr-1")
+    store.prepare({"cameras.192.0.2.11/new-nvr": "Newest-11", ONE: "Old-11"}, "login at cam-1", sent=False)
+    content, version = late.read(store.name)
+    assert content is not None
+    content["secrets"][ONE]["pending"]["at"] = "2020-01-01T00:00:00Z"
+    late.write(store.name, content, version)
+    seen: list[Any] = []
+    found, notes = camera_logins.tell(
+        SecretStore(late, "nvr-1"), told_by({("192.0.2.11", "new-nvr"): ""}, seen), "nvr-1", False
+    )
+    assert [camera["password"] for camera in seen] == ["Newest-11"] and found == [] and "1 cameras" in notes[0]
+    store = SecretStore(late, "nvr-1")
+    assert camera_logins.waiting(store) == {} and store.value(ONE) is None and store.value(ONE, "pending") is None
+
+
+def test_a_login_that_the_recorder_had_before_another_is_told_again(documents: MemoryDocuments) -> None:
+    every = told_by({(row, user): "" for row in ("192.0.2.11", "192.0.2.12") for user in ("nvr", "new-nvr")}, [])
+    for account, password in (("nvr", "New-Login-11"), ("new-nvr", "Renamed-11"), ("nvr", "New-Login-11")):
+        camera_logins.leave(documents, "nvr-1", "cam-1", "192.0.2.11", account, password)
+        assert f"cameras.192.0.2.11/{account}" in camera_logins.waiting(SecretStore(documents, "nvr-1")), account
+        found, notes = camera_logins.tell(SecretStore(documents, "nvr-1"), every, "nvr-1", False)
+        assert found == [] and notes and camera_logins.waiting(SecretStore(documents, "nvr-1")) == {}
+
+
+def test_what_a_camera_leaves_while_the_recorder_is_told_still_waits(documents: MemoryDocuments) -> None:
+    told = told_by({("192.0.2.11", "nvr"): "", ("192.0.2.12", "nvr"): ""}, [])
+
+    def send(cameras: list[dict[str, Any]]) -> dict[str, Any]:
+        camera_logins.leave(documents, "nvr-1", "cam-1", "192.0.2.11", "nvr", "Newer-Login-11")
+        return told(cameras)
+
+    camera_logins.tell(SecretStore(documents, "nvr-1"), send, "nvr-1", False)
+    store = SecretStore(documents, "nvr-1")
+    assert store.value(ONE) == "New-Login-11" and camera_logins.waiting(store)[ONE]["password"] == "Newer-Login-11"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.20", "2001:db8::20", "cam.example"])
+def test_cameras_behind_one_address_have_a_login_each(address: str) -> None:
+    place = MemoryDocuments()
+    for port in (0, 8001, 8002):
+        camera_logins.leave(place, "nvr-1", f"cam-{port}", address, "nvr", f"Login-{port}", port)
+    rows = camera_logins.waiting(SecretStore(place, "nvr-1")).values()
+    assert {(row["camera"], row["address"], row["port"], row["password"]) for row in rows} == {
+        (f"cam-{port}", address, port, f"Login-{port}") for port in (0, 8001, 8002)
+    }
+
+
+@pytest.mark.parametrize(("named", "known", "changed", "left", "by_hand"), [
+    pytest.param("nvr", ["nvr"], "nvr", "nvr", [], id="plain"),
+    pytest.param("nvr@onvif", ["nvr@onvif"], "nvr@onvif", "nvr", [], id="its realm is no part of the name"),
+    pytest.param("nvr", ["nvr@onvif"], "nvr@onvif", "nvr", [], id="the only one of that name"),
+    pytest.param("nvr", ["nvr", "nvr@onvif"], "nvr", "nvr", [], id="named exactly"),
+    pytest.param("nvr", ["nvr", "nvr@onvif"], "nvr@onvif", None, ["nvr@onvif"], id="perhaps it is the other one"),
+    pytest.param("nvr@onvif", ["nvr", "nvr@onvif"], "nvr", None, [], id="certainly the other one"),
+    pytest.param("nvr@site", ["nvr@site"], "nvr@site", "nvr@site", [], id="no family: part of the name"),
+    pytest.param("nvr", ["nvr@site"], "nvr@site", None, [], id="another name"),
+])  # fmt: skip
+def test_a_recorder_is_told_the_bare_name(
+    named: str, known: list[str], changed: str, left: str | None, by_hand: list[str]
+) -> None:
+    """Accounts of another API carry its family here; the camera, and so its recorder, knows the name alone."""
+    place = MemoryDocuments()
+    store = SecretStore(place, "cam-1")
+    store.prepare({f"accounts.{name}": f"Password-of-{name}" for name in known}, "test")
+    store.promote([f"accounts.{name}" for name in known])
+    options = {"recorder_account": named, "recorders": ["nvr-1"], "in_inventory": ["nvr-1"], "tellable": ["nvr-1"]}
+    device = SimpleNamespace(options=options, apis={"onvif": {}}, passwords={}, name="cam-1", host="192.0.2.11",
+                             spec={"ways": [{"scheme": "https", "port": 8443}]})  # fmt: skip
+    run: Any = SimpleNamespace(device=device, store=store, documents=place, result={"notes": [], "findings": []})
+    NewPasswords._tell_recorders(run, {}, [f"accounts.{changed}"])
+    NewPasswords._leave_for_recorders(run, [f"accounts.{changed}"])
+    rows = list(camera_logins.waiting(SecretStore(place, "nvr-1")).values())
+    assert [(row["username"], row["password"], row["port"]) for row in rows] == (
+        [(left, f"Password-of-{changed}", 8443)] if left else []
+    )
+    assert [found["args"]["item"] for found in run.result["findings"]] == by_hand and run.result["notes"] == []
 
 
 def test_what_nobody_could_see_and_what_travelled_in_clear_is_told(documents: MemoryDocuments) -> None:
