@@ -18,8 +18,9 @@ from driver_cases import Rig, short_pauses  # noqa: F401
 from family_dahua import ROW
 
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
-from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
+from ansible_collections.nwcs.hardening.plugins.module_utils import jobs, reading
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Credential
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_rpc
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_rpc import Rpc
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
@@ -28,6 +29,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     Refused,
     Unsupported,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Target, Transport
 
 SECRET = "N3w-Secret-4711"
@@ -209,12 +211,27 @@ def test_the_password_of_another_account_goes_in_the_administrators_name_where_t
         with pytest.raises(Unsupported) as caught:
             _set_password(ctx, "666666")
         assert "666666" in caught.value.message and "make it anew" in caught.value.advice
+        assert list(caught.value.items) == ["666666"]
 
 
-def _set_password(ctx: Any, name: str) -> None:
+def test_of_several_accounts_each_error_is_told_by_itself_and_a_built_in_one_is_not_made_anew() -> None:
+    users = [{"Name": name, "Password": name, "Group": group, "Reserved": name != "666666"}
+             for name, group in (("admin", "admin"), ("888888", "admin"), ("666666", "user"))]  # fmt: skip
+    with rig("dahua-camera-old", users=users) as run:
+        with opened(run, **{"accounts.888888": SECRET, "accounts.666666": SECRET}) as ctx:
+            with pytest.raises(Unsupported) as caught:
+                _set_password(ctx, "888888", "666666")
+    errors = caught.value.items
+    assert set(errors) == {"888888", "666666"} and all(name in errors[name].message for name in errors)
+    assert "own pages" in errors["888888"].advice and "make it anew" not in errors["888888"].advice
+    assert "make it anew" in errors["666666"].advice
+    assert all(one.advice in caught.value.advice for one in errors.values())
+
+
+def _set_password(ctx: Any, *names: str) -> None:
     document = next(one for one in DahuaDriver.documents if one.name == "users")
     old = DahuaDriver().fetch(ctx, ["users"])["users"]
-    document.store(ctx, old, {**old, name: {**old[name], "password": "set"}})
+    document.store(ctx, old, old | {name: {**old[name], "password": "set"} for name in names})
 
 
 def test_built_in_accounts_stay_and_groups_that_do_not_exist_are_refused_before() -> None:
@@ -329,6 +346,26 @@ def test_a_recorder_is_told_the_new_login_of_a_camera_and_tells_whether_it_recor
         lab.wait(lambda: run.device.channels[0]["state"] == "Active")
         assert run.readings()['recording.jobs."channel-1".state']["value"] == "active"
         assert SECRET not in json.dumps(run.read())
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_h21_a_login_that_rpc2_refuses_costs_one_question_and_is_told(
+    refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if refused:
+        real = dahua_rpc.answer_hash
+        monkeypatch.setattr(dahua_rpc, "answer_hash", lambda user, _password, *more: real(user, "another", *more))
+    untold = [f"LogicDeviceManager.{method}" for method in ("getCameraState", "getCameraAll")]
+    with rig("dahua-nvr", without_calls=untold) as run:
+        with Session(run.spec()) as session:
+            found = [reading.fetch(session), reading.fetch(session, ["cameras", "UPnP"])]
+            logins = list(session.logins)
+        assert all(isinstance(trees["UPnP"], dict) for trees in found)
+        assert all(isinstance(trees["cameras"], Refused if refused else dict) for trees in found)
+        assert run.logins("refused") == int(refused)
+        told = [line for line in logins if line["refused"]]
+        assert [(line["username"], line["label"]) for line in told] == [("admin@rpc2", "current")] * refused
+        assert "another" not in repr(logins) and run.login[1] not in repr(logins)
 
 
 @pytest.mark.parametrize(("username", "requests"), [("admin", 1), ("other", 1)])

@@ -98,7 +98,7 @@ def store(ctx: Any, old: Tree, new: Tree) -> Stored:
     own = ctx.credential.username if ctx.credential else ""
     changed = sorted((item for item in new if item in old and new[item].get("password") == SET), key=lambda i: i == own)
     _guard(ctx, old, new, gone, made, regrouped)
-    refused: list[DeviceError] = []
+    refused: dict[str, DeviceError] = {}
     steps = [(_add, made), (_regroup, regrouped), (_password, changed), (_delete, gone)]
     for step, items in steps:
         for item in items:
@@ -106,9 +106,13 @@ def store(ctx: Any, old: Tree, new: Tree) -> Stored:
                 step(ctx, item, new.get(item, {}))
             except (Refused, Unsupported) as error:
                 error.message = f"account {item!r}: {error.message}"
-                refused.append(error)
+                refused.setdefault(item, error)
     if refused:
-        raise type(refused[0])(" ".join(one.message for one in refused), refused[0].advice)
+        advice = " ".join(dict.fromkeys(one.advice for one in refused.values() if one.advice))
+        first = next(iter(refused.values()))
+        raised = type(first)(" ".join(one.message for one in refused.values()), advice)
+        raised.items = refused  # type: ignore[attr-defined]  # which account, for whoever tells of each by itself
+        raise raised
     return Stored()
 
 
@@ -147,7 +151,7 @@ def _regroup(ctx: Any, item: str, row: Tree) -> None:
     ctx.send(_CGI, "modifyUser", [("name", item), ("user.Group", row["group"])], "modifyUser")
 
 
-def _password(ctx: Any, item: str, _row: Tree) -> None:
+def _password(ctx: Any, item: str, row: Tree) -> None:
     """The own one with the old one beside it; that of another account in the administrator's name, which older devices
     do not have."""
     password, credential = _secret(ctx, item), ctx.credential
@@ -164,6 +168,9 @@ def _password(ctx: Any, item: str, _row: Tree) -> None:
         ctx.send(_CGI, "modifyPasswordByManager", values, "modifyPasswordByManager")
     except Unsupported as error:
         advice = "This firmware changes a password only for who knows the old one: remove the account and make it anew."
+        if row.get("reserved"):
+            advice = ("This firmware changes a password only for who knows the old one, and the account is built in; "
+                      "change it in the device's own pages.")  # fmt: skip
         raise Unsupported(error.message, advice) from None
 
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.camera_rows import one_camera
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_rpc import Rpc
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Refused, Unsupported
 
 _TABLE = "RemoteDevice"
@@ -107,12 +106,7 @@ def _ask(ctx: Any, method: str, params: dict[str, Any]) -> dict[str, Any]:
     try:
         told = ctx.api(f"LogicDeviceManager/{method}", params, method)
     except (Unsupported, Refused):
-        rpc = Rpc(ctx.transport)
-        try:
-            rpc.login(ctx.credential)
-            told = rpc.call(f"LogicDeviceManager.{method}", params)
-        finally:
-            rpc.logout()
+        told = ctx.rpc(f"LogicDeviceManager.{method}", params)
     return told if isinstance(told, dict) else {}
 
 

@@ -62,6 +62,7 @@ class DahuaContext(Context):
         self.recorder: bool | None = None  # is it one, by table RemoteDevice; None: not asked yet
         self.withheld: set[str] = set()  # tables that were refused: they may be there (H23)
         self._seen: set[str] = set()  # tables asked for on this connection
+        self._rpc_refused = False
         self._at_once: Callable[[], dict[str, text.Table]] | None = None  # what gave all tables in one answer
 
     @property
@@ -186,6 +187,22 @@ class DahuaContext(Context):
             return decode.json(answer.body, self.transport.target.limits)
         except BadAnswer as error:
             raise BadAnswer(f"{self.name}: {what}: {error.message}") from None
+
+    def rpc(self, method: str, params: Any) -> dict[str, Any]:
+        """A question by RPC2. A login that it refuses ends this question only; it counts, and is not tried again."""
+        if self._rpc_refused or self.credential is None:
+            raise Refused(f"{self.name}: RPC2 {method}: RPC2 refused the login.")
+        client = Rpc(self.transport)
+        try:
+            client.login(self.credential)
+            return client.call(method, params)
+        except LoginRefused as error:
+            self._rpc_refused = True
+            line = {"username": f"{self.credential.username}@rpc2", "label": self.credential.label, "refused": True}
+            self.facts.setdefault("logins", []).append({**line, "locked": error.locked, "seconds": error.seconds})
+            raise Refused(error.message, error.advice) from None
+        finally:
+            client.logout()
 
     # -- tables --------------------------------------------------------------------------------------------------------
     def tables(self, names: Sequence[str]) -> dict[str, Tree | Exception]:
