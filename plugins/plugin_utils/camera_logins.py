@@ -6,7 +6,7 @@
 A camera whose recorder account got another password leaves it in the recorder's own encrypted document, as pending
 secret `cameras.ADDRESS/ACCOUNT`, with `:PORT` after the address where the inventory names one. Of a camera one waits: a
 recorder logs in with one account, and the newest is meant. The recorder's own turn tells them where its API can, and a
-login that it took becomes current. What it cannot be told stays pending: that is the list for the person who types it in.
+login that it took becomes current. What it cannot be told stays pending: the list for the person who types it in.
 """
 
 from __future__ import annotations
