@@ -66,12 +66,35 @@ def test_h50_before_the_first_password_nothing_else_is_written() -> None:
         assert run.device.initialised is False and run.writes() == []
 
 
-def test_h50_an_old_unit_without_the_page_is_left_to_a_person() -> None:
-    with rig(SUNAPI, "H50", model="sunapi-old") as run:
-        run.login = ("admin", "x")
-        result = run.harden({}, **bootstrap(run))
-        line = result["outcomes"]['accounts."admin".password']
-        assert line["outcome"] == "refused" and "camera's own page" in line["why"]
+@pytest.mark.parametrize(("fault", "initialised"), [("H50", False), ("closed", True)])
+@pytest.mark.parametrize("model", ["sunapi-old", "sunapi-modern"])
+def test_h50_closed_counts_as_factory_new_only_where_the_device_says_so(
+    fault: str, initialised: bool, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """403 without a challenge is also what a locked address gets; an older unit has no page that tells which it is."""
+    wanted = [{"username": "admin", "password": "x", "label": label} for label in ("pending", "current")]
+    with rig(SUNAPI, *(["H50"] if fault == "H50" else []), model=model) as run:
+        if fault == "closed":
+            from ansible_collections.nwcs.hardening.lab.device import Response
+
+            closed = Response(403, [("Content-Type", "text/html")], b"Forbidden")
+            monkeypatch.setattr(type(run.device), "_refuse", lambda self, login: closed)
+        if model == "sunapi-modern" and not initialised:
+            assert run.read(credentials=wanted)["snapshot"]["factory_new"] is True
+            return
+        with pytest.raises(LoginRefused, match="not set up yet, or locked") as caught:
+            run.read(credentials=wanted)
+        assert caught.value.locked and run.logins("refused") == 0
+
+
+@pytest.mark.parametrize("status", [404, 490, 503])
+def test_h50_a_status_page_that_does_not_answer_says_nothing(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.nwcs.hardening.lab.device import Response
+    from ansible_collections.nwcs.hardening.lab.sunapi import first_password
+
+    monkeypatch.setattr(first_password, "answer", lambda device, request, as_json: Response(status, [], b""))
+    with rig(SUNAPI, "H50") as run, pytest.raises(LoginRefused, match="not set up yet, or locked"):
+        run.read()
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -99,12 +99,14 @@ class SunapiContext(Context):
         path = path_of(INFO, "view", {})
         answer = ask(self.transport, path, login=False)
         if answer.status == 403 and "www-authenticate" not in answer.headers:
-            if self.status.get("Initialized") != "True":
+            # Only the device's own word counts: a locked address is refused in the same way.
+            if str(self.status.get("Initialized")).lower() == "false":
                 self.facts.update(factory=True, anonymous=False, http_schemes=[])
                 self.notes.append("The device has no administrator password yet: all but that is closed until then.")
                 return
-            raise LoginRefused(f"{self.name}: the device admits no login now (HTTP 403).",
-                               "It may have locked this address after failed logins.", locked=True)  # fmt: skip
+            raise LoginRefused(f"{self.name}: the device admits no login now (HTTP 403): not set up yet, or locked.",
+                               "Set its first password in its own page, or wait: it may have locked this address "
+                               "after failed logins.", locked=True)  # fmt: skip
         self.facts.update(factory=False, anonymous=False, http_schemes=auth.schemes(answer))
         if answer.status == 200:
             self.information = self.parsed(answer, INFO)
