@@ -4,9 +4,9 @@
 """What ISAPI offers, as tables: documents and the bindings of our keys. Sections are those of the fact sheet.
 
 A whole reading asks for 20 documents at most, so some are read from cameras only and some from recorders only: a camera
-is asked for Integrate, tamper detection, streams and its own recording; a recorder for RTSPCertificate, triggers,
-storage and its channels. Telnet is asked for where there is no SSH, Ehome where there is no EZVIZ. Nobody is asked for
-SADP, FTP and the rights of single accounts.
+is asked for Integrate, streams and its own recording; a recorder for RTSPCertificate, storage and its channels. Telnet
+is asked for where there is no SSH. EZVIZ and Ehome are two documents, so tamper detection and triggers are asked for
+only where design or profile names their keys. Nobody is asked for SADP, FTP and the rights of single accounts.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Stored,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_accounts as accounts
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_cloud as cloud
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_filter as ip_filter
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_network as network
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_system as system
@@ -76,12 +77,12 @@ def _store_whole(path: str, name: str, ctx: IsapiContext, old: Tree, new: Tree) 
 
 
 def _document(name: str, path: str, *modelled: str, store: Any = None, writes: bool = True, rest: Any = None,
-              **where: Any) -> Document:  # fmt: skip
+              on_demand: bool = False, **where: Any) -> Document:  # fmt: skip
     """One document at `path`, sent back whole; `modelled` are the ends of paths that bindings read. `where`: Source."""
     put = store or (functools.partial(_store_whole, path, name) if writes else None)
     put = put and functools.partial(_stored, put)
     return Document(name, Source(path, **where), put, restart="reply" if put else "never",
-                    rest=rest or xml.rest_of(*modelled))  # fmt: skip
+                    rest=rest or xml.rest_of(*modelled), on_demand=on_demand)  # fmt: skip
 
 
 _KNOWN_ROWS = ("AdminAccessProtocol/enabled", "AdminAccessProtocol/portNo", "AdminAccessProtocol/id",
@@ -103,8 +104,7 @@ DOCUMENTS: tuple[Document, ...] = (
                                                for word in ("enabled", "notificationEnabled"))),
     _document("ddns", "System/Network/DDNS", "enabled", "provider", "deviceDomainName", "domainName", "hostName",
               flag="isSupportDdns"),
-    _document("cloud", "System/Network/EZVIZ", "enabled", "registerStatus", "bindStatus", flag="isSupportEZVIZ"),
-    _document("ehome", "System/Network/Ehome", "enabled", "registerStatus", instead="cloud"),
+    Document("cloud", cloud.fetch, functools.partial(_stored, cloud.store), restart="reply", rest=cloud.rest),
     _document("ip_filter", ip_filter.IP_FILTER, "IPFilter/enabled", rest=lambda tree: None,
               store=ip_filter.store_filter, flag="isSupportIPFilter"),
     _document("time", "System/time", "timeMode", "localTime", "timeZone", keep=clock.keep_time,
@@ -117,12 +117,13 @@ DOCUMENTS: tuple[Document, ...] = (
     _document("ssh", "System/Network/ssh", "enabled"),
     _document("telnet", "System/Network/telnetd", "enabled", instead="ssh"),
     _document("integrate", "System/Network/Integrate", "ONVIF/enable", only="camera"),
-    _document("tamper", "System/Video/inputs/channels/1/tamperDetection", "enabled", only="camera"),
+    _document("tamper", "System/Video/inputs/channels/1/tamperDetection", "enabled", only="camera",
+              on_demand=True),
     _document("streams", "Streaming/channels", "Transport/Security/enabled", only="camera", store=system.store_streams),
     _document("tracks", "ContentMgmt/record/tracks", "Track/Enable", only="camera", store=system.store_tracks),
     _document("rtsp_certificate", "Security/RTSPCertificate", only="recorder", writes=False),
     _document("triggers", "Event/triggers", only="recorder", keep=system.keep_triggers, store=system.store_triggers,
-              rest=lambda tree: tree["all"]),
+              rest=lambda tree: tree["all"], on_demand=True),
     _document("storage", "ContentMgmt/Storage", only="recorder", writes=False, rest=system.storage_rest),
     _document("channels", "ContentMgmt/InputProxy/channels/status", "online", "chanDetectResult", "PasswordStatus",
               only="recorder", writes=False),
@@ -248,8 +249,7 @@ BINDINGS: tuple[Binding, ...] = (
            limits=network.ddns_limits),
     _read("ddns.provider", "ddns", network.ddns_text("provider"), "13"),
     _read("ddns.hostname", "ddns", network.ddns_text("deviceDomainName", "domainName", "hostName"), "13"),
-    _switch("cloud.enabled", "cloud", "enabled", "13"),
-    _switch("cloud.enabled", "ehome", "enabled", "13"),
+    _write("cloud.enabled", "cloud", (cloud.enabled, cloud.put_enabled), "13", absent=_NO_SWITCH, limits=cloud.limits),
     _write("access.mode", "ip_filter", (ip_filter.filter_mode, ip_filter.put_filter_mode), "9",
            limits=ip_filter.mode_limits),
     _write("access.sources", "ip_filter", (ip_filter.filter_sources, ip_filter.put_filter_sources), "9",
