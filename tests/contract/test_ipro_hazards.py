@@ -7,16 +7,18 @@
 # pylint: disable=unused-import
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from driver_cases import FAMILIES, Rig, rig, short_pauses  # noqa: F401
 
-from ansible_collections.nwcs.hardening.plugins.module_utils import settings
+from ansible_collections.nwcs.hardening.plugins.module_utils import reading, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import ipro_session
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro_tables import MANUAL
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Busy, LoginRefused
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Busy, LoginRefused, Refused
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Transport
 
@@ -76,10 +78,10 @@ def test_what_no_call_reaches_names_what_a_person_must_look_at(model: str, index
     with rig(IPRO, model=model) as run:
         found = run.readings()
         for key, places in MANUAL.items():
-            reading, place = found[key], places[index]
-            assert reading["state"] in ("unreadable", "unsupported") and "value" not in reading, key
-            assert place in reading["why"] and (not place or "a person must look" in reading["why"]), key
-            assert place or reading["state"] == "unsupported", key
+            told, place = found[key], places[index]
+            assert told["state"] in ("unreadable", "unsupported") and "value" not in told, key
+            assert place in told["why"] and (not place or "a person must look" in told["why"]), key
+            assert place or told["state"] == "unsupported", key
 
 
 def test_a_wish_for_it_is_not_checked_and_says_where_and_nothing_is_sent() -> None:
@@ -96,6 +98,35 @@ def test_a_camera_without_the_cloud_service_does_not_offer_it() -> None:
     with rig(IPRO) as run:
         run.lab.call(lambda: [state["web"].pop("cloud") for state in (run.device.state, run.device.stored)])
         assert run.readings()["cloud.enabled"]["state"] == "not_offered"
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, path: str, change: Callable[[bytes], bytes]) -> None:
+    """Something changes what the device answers at `path`."""
+    honest = Transport.request
+
+    def request(self: Transport, method: str, at: str, **more: Any) -> Any:
+        answer = honest(self, method, at, **more)
+        fits = at.startswith(f"/cgi-bin/{path}") and answer.status == 200
+        return dataclasses.replace(answer, body=change(answer.body)) if fits else answer
+
+    monkeypatch.setattr(Transport, "request", request)
+
+
+@pytest.mark.parametrize(("word", "state"), [("", "unreadable"), ("maybe", "unreadable"), ("No", "not_offered")])
+def test_h51_a_camera_that_does_not_say_whether_it_has_a_cloud_service_is_not_one_without(
+    word: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = b"nwservice.miemasunet.newservice.supported="
+
+    def change(body: bytes) -> bytes:
+        rows = [row for row in body.split(b"\r\n") if not row.startswith(name)]
+        return b"\r\n".join([*rows, name + word.encode()] if word else rows)
+
+    with rig(IPRO) as run:
+        answered(monkeypatch, "get_capability", change)
+        told = run.readings()["cloud.enabled"]
+        assert told["state"] == state
+        assert state != "unreadable" or ("a person must look" in told["why"] and "does not say" in told["why"])
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------
@@ -180,6 +211,21 @@ def test_h21_a_locked_camera_gets_no_second_guess() -> None:
         assert run.logins("locked") <= 1
 
 
+def test_h21_an_open_camera_that_refuses_the_login_for_one_call_is_read_and_asked_once() -> None:
+    with rig(IPRO, "user-auth-off") as run:
+        with Session(run.spec(credentials=WRONG)) as session:
+            found = reading.fetch(session)
+            again = reading.fetch(session, ["applications"])
+            with pytest.raises(Refused):
+                session.ctx.call("set_basic", {"cam_title": "x"}, write=True)
+            logins = list(session.logins)
+        assert isinstance(found["applications"], Refused) and isinstance(again["applications"], Refused)
+        assert isinstance(found["info"], dict) and isinstance(found["capability"], dict)
+        assert run.logins("refused") == 1
+        assert [(line["username"], line["label"]) for line in logins if line["refused"]] == [("admin", "current")]
+        assert WRONG[0]["password"] not in repr((found, logins))
+
+
 # -- recorders ---------------------------------------------------------------------------------------------------------
 def recorder(*faults: str, **more: Any) -> Any:
     return rig(IPRO, *faults, model=RECORDER, **more)
@@ -221,6 +267,20 @@ def test_a_disk_without_a_size_is_one_that_is_gone(faults: tuple[str, ...], stat
         assert run.readings()["storage.state"]["value"] == state
 
 
+@pytest.mark.parametrize("row", ["Main-3,---,---,", "EXT1-1,----,--,-", "MAIN-2"])
+def test_a_disk_that_is_told_in_another_shape_is_not_passed_over(row: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with recorder() as run:
+        answered(monkeypatch, "recordedtime.cgi", lambda body: body.rstrip() + b"\r\n" + row.encode() + b"\r\n")
+        told = run.readings()["storage.state"]
+        assert told["state"] == "unreadable" and "another shape" in told["why"]
+
+
+def test_a_recorder_that_tells_nothing_of_its_cameras_is_not_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    with recorder() as run:
+        answered(monkeypatch, "as_getinfo.cgi", lambda body: body.replace(b"CAM_CONNECT", b"CONNECTION"))
+        assert run.readings()["recording.state"]["state"] == "unreadable"
+
+
 @pytest.mark.parametrize(
     ("states", "whole"), [(["Active", "Active"], "active"), (["Active", "Error"], "partial"), ([], "idle")]
 )
@@ -231,9 +291,9 @@ def test_the_cameras_of_a_recorder(states: list[str], whole: str, monkeypatch: p
         assert found["recording.state"]["value"] == whole
         words = {"Active": "active", "Error": "error"}
         for number, state in enumerate(states, 1):
-            reading = found[f'recording.jobs."{number:02d}".state']
-            assert reading["value"] == words[state]
-            assert state == "Error" or "not told" in reading["why"], "connected is not recorded"
+            told = found[f'recording.jobs."{number:02d}".state']
+            assert told["value"] == words[state]
+            assert state == "Error" or "not told" in told["why"], "connected is not recorded"
 
 
 def test_h12_refusals_of_a_recorder_inside_status_200_are_no_values() -> None:

@@ -84,7 +84,7 @@ class IproDriver(Driver):
         ctx = self.open(transport, credential, {})
         try:
             if ctx.facts["anonymous"] and ctx.kind == CAMERA:
-                ctx.call("get_randomnum", {})
+                ctx.prove("get_randomnum", {})
             elif ctx.facts["anonymous"]:
                 raise Unsupported(f"{ctx.name}: the device answers without a login, so no password can be proven.")
         finally:

@@ -158,7 +158,22 @@ class IproContext(Context):
 
     # -- calls ---------------------------------------------------------------------------------------------------------
     def call(self, name: str, values: Mapping[str, str], write: bool = False) -> Answer:
-        """One call. A 400 is answered once with the camera's number of the moment, as its document says."""
+        """One call. Where the device asked for no login at first, a call that wants one may still refuse ours: that
+        ends this call only; it counts, and the login is not sent again."""
+        try:
+            return self.prove(name, values, write)
+        except LoginRefused as error:
+            if not self.facts["anonymous"] or self.credential is None:
+                raise
+            if self.transport.auth is not None:
+                self.transport.auth = None
+                line = {"username": self.credential.username, "label": self.credential.label, "refused": True}
+                self.facts.setdefault("logins", []).append({**line, "locked": error.locked, "seconds": error.seconds})
+            raise Refused(error.message, error.advice) from None
+
+    def prove(self, name: str, values: Mapping[str, str], write: bool = False) -> Answer:
+        """One call; a refused login is one. A 400 is answered once with the camera's number of the moment, as its
+        document says."""
         where = f"{self.name}: {name}"
         answer = self._ask(name, values, write)
         if code_of(answer) == 400 and self.kind == CAMERA:

@@ -103,17 +103,20 @@ def _fetch_applications(ctx: Any) -> Tree:
 def _fetch_cameras(ctx: Any) -> Tree:
     ctx.only(RECORDER)
     found = ctx.lines(*RECORDER_PROOF)
-    return {"cameras": {match[1]: value for name, value in found.items()
-                        if (match := re.fullmatch(r"CAM_CONNECT_(\d+)CH", name))}}  # fmt: skip
+    cameras = {match[1]: value for name, value in found.items()
+               if (match := re.fullmatch(r"CAM_CONNECT_(\d+)CH", name))}  # fmt: skip
+    if not cameras:
+        raise Refused(f"{ctx.name}: as_getinfo.cgi: the recorder tells nothing of its cameras.")
+    return {"cameras": cameras}
 
 
 def _fetch_disks(ctx: Any) -> Tree:
     ctx.only(RECORDER)
     body = ctx.call("recordedtime.cgi", {}).body.decode("utf-8-sig", "replace")
-    rows = [row for row in csv.reader(body.splitlines()) if len(row) >= 3]
-    if not rows or rows[0][0] != "Disk":
+    rows = [row for row in csv.reader(body.splitlines()) if any(cell.strip() for cell in row)]
+    if not rows or rows[0][0] != "Disk" or any(len(row) < 3 or not _DISK.match(row[0]) for row in rows[1:]):
         raise Refused(f"{ctx.name}: recordedtime.cgi: the list of disks has another shape.")
-    return {"disks": {row[0]: row[1] for row in rows[1:] if _DISK.match(row[0])}}
+    return {"disks": {row[0]: row[1] for row in rows[1:]}}
 
 
 def _fetch_error_log(ctx: Any) -> Tree:
@@ -166,10 +169,11 @@ def _basic(tree: Tree) -> Any:
 
 
 def _cloud(tree: Tree) -> Any:
-    told = tree.get("nwservice.miemasunet.newservice.supported")
-    if told is None or told == "no":
+    told = tree.get("nwservice.miemasunet.newservice.supported", "").lower()
+    if told == "no":
         return Reading(NOT_OFFERED, why="the camera says that it has no cloud service", source="capability")
-    return look("the maker's cloud service, which this camera has")
+    has = "which this camera has" if told == "yes" else "if it has one, which it does not say"
+    return look(f"the maker's cloud service, {has}")
 
 
 def _camera_state(tree: Tree, item: str) -> Any:
