@@ -32,6 +32,11 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
     secret_name,
 )
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined_context import (
+    Asked,
+    CombinedContext,
+    check_same_device,
+)
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined_rows import (
     bare,
     in_own_context,
@@ -41,8 +46,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.combined_ro
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     DeviceError,
     LoginRefused,
-    Refused,
-    WrongDevice,
 )
 
 # Which of the other APIs are open: one that is not must never look like one that has nothing.
@@ -52,51 +55,6 @@ _OPEN = Binding(
     ("apis", "*", "open"), (_APIS.name,), items=list, source="the login at each API",
     get=lambda tree, name: Reading(UNREADABLE, None, tree[name], _APIS.name) if tree[name] else True,
 )  # fmt: skip
-
-
-class _Asked(dict[str, str]):
-    """Secrets of one API; remembers which were asked for: they may be in force now."""
-
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        super().__init__(secrets)
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> str:
-        value = super().__getitem__(name)
-        self.names.add(name)
-        return value
-
-
-class CombinedContext(Context):
-    """The contexts of all APIs: `apis` holds a context, or the error that kept it closed. To the outside it is that of
-    the main family."""
-
-    def __init__(self, main: Context, family: str, secrets: Mapping[str, str]) -> None:
-        super().__init__(main.transport, main.credential, secrets)
-        self.identity, self.facts, self.rights, self.notes = main.identity, main.facts, main.rights, main.notes
-        self.apis: dict[str, Context | DeviceError] = {family: main}
-
-    def api(self, family: str) -> Context:
-        """The context of one API; the error that kept it closed is raised."""
-        found = self.apis[family]
-        if isinstance(found, DeviceError):
-            raise Refused(f"{family}: {found.message}", found.advice)
-        return found
-
-    def opened(self) -> list[tuple[str, Context]]:
-        return [(family, api) for family, api in self.apis.items() if isinstance(api, Context)]
-
-    def scheme_of(self, api: str) -> str:
-        found = self.apis.get(api) if api else self
-        return found.transport.target.scheme if isinstance(found, Context) else ""
-
-    @property
-    def requests(self) -> int:
-        return sum(api.requests for _family, api in self.opened())
-
-    def close(self) -> None:
-        for _family, api in self.opened():
-            api.close()
 
 
 class CombinedDriver(Driver):
@@ -140,7 +98,7 @@ class CombinedDriver(Driver):
         def store(ctx: CombinedContext, old: Tree, new: Tree) -> Any:
             api = ctx.api(family)
             asked = getattr(api, "_secrets", None)
-            if isinstance(asked, _Asked):
+            if isinstance(asked, Asked):
                 asked.names.clear()
             said = document.store(api, old, new)
             self._follow(ctx, family)
@@ -243,7 +201,7 @@ class CombinedDriver(Driver):
         try:
             driver.identify(transport)
             api = driver.open(transport, credential, secrets)
-            _same_device(ctx, driver.family, api.identity)
+            check_same_device(ctx, driver.family, api.identity)
         except Exception:
             ctx.transport.requests += transport.requests
             transport.close()
@@ -251,7 +209,7 @@ class CombinedDriver(Driver):
         api.notes[:] = [note for note in api.notes if note not in ctx.notes]
         ctx.notes += api.notes
         api.notes = ctx.notes
-        api._secrets = _Asked(secrets)
+        api._secrets = Asked(secrets)
         return api
 
     def _given(self, family: str) -> Mapping[str, Any]:
@@ -404,10 +362,3 @@ class CombinedDriver(Driver):
 
 def _is_open(ctx: CombinedContext, driver: Driver) -> bool:
     return isinstance(ctx.apis.get(driver.family), Context)
-
-
-def _same_device(ctx: CombinedContext, family: str, identity: Identity) -> None:
-    """Another port of one address may lead to another device. The MAC address is what all APIs write alike (H60)."""
-    if identity.mac and ctx.identity.mac and identity.mac != ctx.identity.mac:
-        why = f"another device answers there: MAC address {identity.mac!r}, here {ctx.identity.mac!r}"
-        raise WrongDevice(f"{family}: {why}. [guard: identity]", "Nothing was written to it; correct nwcs_apis.")
