@@ -150,6 +150,24 @@ def test_h21_a_locked_client_makes_no_second_guess() -> None:
         assert run.logins("locked") <= 1 and run.logins("refused") == 0
 
 
+def test_h21_a_page_whose_style_says_block_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second login that is known is still tried after the first one was refused."""
+    from ansible_collections.nwcs.hardening.lab.sunapi import device
+
+    refuse = device.SunapiDevice._refuse
+
+    def page(self: Any, login: Any) -> Any:
+        answer = refuse(self, login)
+        return type(answer)(answer.status, answer.headers, b"<style>.m{display:block}</style>Unauthorized")
+
+    monkeypatch.setattr(device.SunapiDevice, "_refuse", page)
+    with rig(SUNAPI) as run:
+        user, password = run.login
+        logins = [{"username": user, "password": "old-pass-1x", "label": "current"},
+                  {"username": user, "password": password, "label": "pending"}]  # fmt: skip
+        assert run.read(credentials=logins)["login"] == "pending"
+
+
 def test_h24_a_nonce_for_each_request_costs_requests_not_logins() -> None:
     with rig(SUNAPI, "H24-single-use") as run:
         assert run.harden({"identity": {"name": "cam-7"}})["outcomes"]["identity.name"]["outcome"] == "changed"
@@ -221,6 +239,20 @@ def test_the_controller_names_the_keys_of_design_and_profiles(tmp_path: Path) ->
     with site(tmp_path, "onvif-complete", nwcs_design={"services": {"mdns": {"enabled": False}}}) as place:
         place.do("info")
         assert "services.mdns.enabled" in place.work._spec()["wanted"]
+
+
+@pytest.mark.parametrize("channels", [2, 1], ids=["told", "refused"])
+def test_tamper_detection_that_one_channel_lacks_is_off_and_switched_on(channels: int) -> None:
+    """A channel that the schema does not take is not left out: the device would take another one."""
+    with rig(SUNAPI, schema={"eventsources": {"tamperingdetection": {"Channel": f"int 0 {channels - 1}"}}}) as run:
+        row = run.device.state["eventsources"]["tamperingdetection"][0]
+        rows = [row | {"Enable": True}, row | {"Channel": 1, "Enable": False}]
+        run.device.force("eventsources", "tamperingdetection", rows)
+        assert run.readings(wanted=["events.tamper"])["events.tamper"]["value"] is False
+        outcome = run.harden({"events": {"tamper": True}})["outcomes"]["events.tamper"]["outcome"]
+        assert outcome == ("changed" if channels == 2 else "unsupported")
+        assert run.writes() == ["eventsources.tamperingdetection.set"] * (channels - 1)
+        assert all(one["Enable"] for one in run.device.state["eventsources"]["tamperingdetection"]) is (channels == 2)
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
 BUSY = (429, 490, 503)  # 490: too many CGI sessions at the same time
 _CODE = re.compile(r"Error Code\s*[:=]\s*(\d{1,5})", re.I)
 _SECRET = re.compile(r"pass(word|phrase)?$|community|privatekey|secret", re.I)
+_MARKUP = re.compile(r"<(style|script)\b.*?(</\1\s*>|\Z)|<!--.*?(-->|\Z)|<[^>]*>", re.I | re.S)
+_LOCK_WORDS = re.compile(r"\block(ed|out)?\b", re.I)
 _UNCLEAN = re.compile(r"[^ -~]+")
 Parsed = dict[str, Any]
 
@@ -116,7 +118,7 @@ def failure(where: str, answer: Answer, tree: Parsed | None) -> DeviceError | No
     if status in BUSY:
         return Busy(f"{where}: the device is busy (HTTP {status}).")
     if status == 401:
-        return LoginRefused(f"{where}: the login was not accepted.", locked=_locked(answer))
+        return LoginRefused(f"{where}: the login was not accepted.", locked=locked(answer))
     if status == 403:
         return Refused(f"{where}: not allowed (HTTP 403).")
     if status in (404, 405, 501):
@@ -124,6 +126,7 @@ def failure(where: str, answer: Answer, tree: Parsed | None) -> DeviceError | No
     return BadAnswer(f"{where}: unexpected HTTP status {status}.")
 
 
-def _locked(answer: Answer) -> bool:
-    """No lock-out answer is documented: only a device that says so in words is believed."""
-    return b"lock" in answer.body[:2000].lower()
+def locked(answer: Answer) -> bool:
+    """No lock-out answer is documented: only a device that says so in words is believed, not its page's style."""
+    text = _MARKUP.sub(" ", answer.body[:65536].decode("utf-8", "replace"))
+    return _LOCK_WORDS.search(text) is not None

@@ -133,7 +133,7 @@ class SunapiContext(Context):
             user = self.credential.username
             raise LoginRefused(f"{self.name}: account {user!r} was refused ({said}).",
                                "Check nwcs_username and nwcs_password; the toolkit does not try again by itself.",
-                               locked=b"lock" in answer.body[:2000].lower())  # fmt: skip
+                               locked=answers.locked(answer))  # fmt: skip
 
     def _use(self, credential: Credential) -> None:
         self.credential = credential

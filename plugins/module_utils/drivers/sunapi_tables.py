@@ -118,15 +118,22 @@ def _field(key: str, document: str, menu: Flat, field: str, source: str, **more:
 
 
 def _each(
-    key: str, document: str, menu: Pieces, source: str, alone: Callable[[Tree], str | None] | None = None
-) -> Binding:
-    """Enable of every channel or interface: on when any is; all are set. `alone` says why it cannot be switched on."""
+    key: str, document: str, menu: Pieces, source: str, alone: Callable[[Tree], str | None] | None = None,
+    together: Callable[[list[bool]], bool] = any,
+) -> Binding:  # fmt: skip
+    """Enable of every channel or interface; all are set. `together`: any (a service is on when one of them is) or all
+    (a protection is on when none lacks it). `alone` says why it cannot be switched on."""
 
     def get(tree: Tree) -> Any:
-        found = [row["Enable"] for row in tree["rows"] if "Enable" in row]
+        found = [row.get("Enable") for row in tree["rows"]]
+        if all(value is None for value in found):
+            return ABSENT
         if any(value not in ("True", "False") for value in found):
-            return next(value for value in found if value not in ("True", "False"))
-        return "True" in found if found else ABSENT
+            return Reading(UNREADABLE, why=f"the device does not tell of each {menu.prefix.lower()} whether it is on",
+                           source=document)  # fmt: skip
+        on = [value == "True" for value in found]
+        why = f"it is on for a part of what there is ({on.count(True)} of {len(on)})" if any(on) != all(on) else ""
+        return Reading(VALUE, together(on), why, document)
 
     def put(tree: Tree, value: bool) -> None:
         for row in tree["rows"]:
@@ -352,8 +359,8 @@ BINDINGS: tuple[Binding, ...] = (
     _read("ddns.hostname", "ddns", _ddns_data("PublicHostName", "SamsungProductID"), "table: DDNS"),
     _field("nat.upnp", "ddns", DDNS, "SamsungQuickConnect", "table: DDNS",
            absent=Reading(NOT_OFFERED, why="this model has no QuickConnect")),
-    _each("dot1x.enabled", "dot1x", DOT1X, "table: 802.1X", _dot1x_alone),
-    _each("events.tamper", "tamper", TAMPER, "table: tampering"),
+    _each("dot1x.enabled", "dot1x", DOT1X, "table: 802.1X", _dot1x_alone, together=all),
+    _each("events.tamper", "tamper", TAMPER, "table: tampering", together=all),
     _field("storage.edge_recording", "storage", STORAGE, "Enable", "table: SD recording off"),
     Binding(("recording", "jobs", "*", "state"), ("cameras",), _camera_state, items=lambda tree: list(tree["cameras"]),
             source="table: video loss / disconnect (NVR)"),

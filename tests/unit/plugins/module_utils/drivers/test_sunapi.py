@@ -77,6 +77,18 @@ def test_what_an_answer_says_is_wrong(status: int, body: str, kind: type[Excepti
     assert answers.failure("cam", answer("OK"), parsed("OK")) is None
 
 
+@pytest.mark.parametrize(
+    ("page", "locked"),
+    [("Unauthorized", False), ("<style>.m{display:block}</style>Unauthorized at 10 o'clock", False),
+     ("<style>.lock{color:red}</style><p>Unauthorized", False), ("<script>lock()</script>no", False),
+     ("<p class='lock'>no", False), ("<script>lock()", False), ("Account locked", True), ("<b>LOCK</b>", True),
+     ("<style>p{}</style>Too many attempts: lockout", True), ("account lock-out", True)],
+)  # fmt: skip
+def test_a_device_is_locked_only_where_it_says_so_in_words(page: str, locked: bool) -> None:
+    why = answers.failure("cam", answer(page, 401), None)
+    assert isinstance(why, LoginRefused) and why.locked is locked
+
+
 @pytest.mark.parametrize("body", ["", "<html><body>Login</body></html>", "hello", "[1, 2]", "{broken"])
 def test_what_is_no_answer_is_bad(body: str) -> None:
     with pytest.raises(BadAnswer):
@@ -287,6 +299,22 @@ def test_the_cameras_of_a_recorder(body: Any) -> None:
     on, off = row.get(tree, "0"), row.get(tree, "1")
     assert (on.value, off.value) == ("active", "error") and "not told" in on.why
     assert row.get({"cameras": {"0": "Maybe"}}, "0").state == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("told", "protection", "service"),
+    [(["True", "True"], True, True), (["True", "False"], False, True), (["False", "False"], False, False),
+     (["True", None], "unreadable", "unreadable"), (["False", "Maybe"], "unreadable", "unreadable")],
+)  # fmt: skip
+def test_a_protection_is_on_when_every_piece_has_it_and_a_service_when_one_has(
+    told: list[str | None], protection: Any, service: Any
+) -> None:
+    tree = {"rows": [{} if text is None else {"Enable": text} for text in told]}
+    for key, expected in ((("events", "tamper"), protection), (("dot1x", "enabled"), protection),
+                          (("services", "zeroconf", "enabled"), service)):  # fmt: skip
+        (row,) = [b for b in SunapiDriver.bindings if b.key == key]
+        said = row.get(tree)
+        assert (said.value if said.state == "value" else said.state) == expected, key
 
 
 @pytest.mark.parametrize(
