@@ -250,6 +250,7 @@ class ChangeRun(NewPasswords):
         outcomes: dict[str, Any] = {**(told or {}), **planned["outcomes"]}
         # A device that asks for no login proves no password: what is pending stays so.
         if planned["login"] == "pending" and planned.get("logged_in", True) and not self.check:
+            self._leave_for_recorders([secret_name(planned["credential"]["username"])])
             self.store.promote([secret_name(planned["credential"]["username"])])  # an interrupted change is in force
             self._remember_login("current")
             self.hook("promoted-late")
@@ -275,8 +276,8 @@ class ChangeRun(NewPasswords):
         outcomes.update(applied["outcomes"])
         self._outcomes(outcomes)  # the device is changed: that is told, whatever comes of our own files
         self._tell_recorders(outcomes, applied["sent"])
+        self._leave_for_recorders(applied["proved"])  # first: a run that is cut off now is found by what stays pending
         keep()
-        self._leave_for_recorders(applied["proved"])
         self._remember(planned, applied, memory)
         self.result["notes"] += [note for note in applied["notes"] if note not in self.result["notes"]]
         if applied.get("clear_text"):

@@ -146,10 +146,13 @@ class NewPasswords(DeviceRun):
                 self.result["findings"].append(told)
 
     def _leave_for_recorders(self, proved: Iterable[str]) -> None:
-        """The new password of the recorders' account waits in their own documents for their turn."""
+        """The new password of the recorders' account waits in their own documents for their turn.
+
+        proved: names of secrets that are proven, and pending still or current already
+        """
         named = self.device.options.get("recorder_account") or ""
         theirs = camera_logins.account_of(named, self.store, self.device.apis)
-        password = self.store.value(secret_name(theirs)) if theirs else None
+        password = self._known_secret(secret_name(theirs)) if theirs else None
         if password is None or secret_name(theirs) not in proved:
             return
         account, port = camera_logins.bare(theirs, self.device.apis), self.device.spec["ways"][0]["port"]
