@@ -330,6 +330,25 @@ def test_h36_an_old_device_gets_it_in_the_url_and_no_message_shows_it(caplog: py
         assert "Pl4nted" not in json.dumps(result, default=repr) + caplog.text
 
 
+def test_h36_a_device_that_repeats_the_refused_request_gives_no_password_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.nwcs.hardening.lab.sunapi import menus, schema
+
+    users = menus.SPECIAL[("security", "users")]
+
+    def telling(device: Any, call: Any) -> Any:
+        if call.action != "view":
+            raise schema.Refused(602, f"Invalid Parameter(s): {call.given.get('Password')} for {call.given['UserID']}")
+        return users(device, call)
+
+    monkeypatch.setitem(menus.SPECIAL, ("security", "users"), telling)
+    for form in ({}, {"json": True}):
+        with rig(SUNAPI, model="sunapi-old", **form) as run:
+            result = run.harden({"accounts": {"ops": {"role": "viewer"}}}, secrets={"accounts.ops": "Pl4nted-Secr3t"})
+            line = result["outcomes"]['accounts."ops".role']
+            assert line["outcome"] == "refused" and "602" in line["why"], line
+            assert "Pl4nted" not in json.dumps(result, default=repr)
+
+
 # -- the address filter (H41) ------------------------------------------------------------------------------------------
 def test_h41_the_filter_holds_us_and_the_recorders_and_changes_without_a_gap() -> None:
     with rig(SUNAPI) as run:

@@ -40,7 +40,8 @@ READ: dict[str, Any] = {
     "network.addressing": "static", "log.local": True, "log.auth_events": True, "log.remote": UNSUPPORTED,
     "cloud.enabled": UNSUPPORTED, 'recording.jobs."*".state': UNSUPPORTED,
 }  # fmt: skip
-OF_THE_DEVICE = ("facts.serial", "facts.mac", "network.address", "network.gateway")
+OF_THE_DEVICE = ("facts.serial", "facts.mac", "network.address", "network.gateway", "network.dns_servers",
+                 "identity.hostname")  # fmt: skip
 
 # (design, key, cgi, submenu, parameter, what the device holds afterwards)
 WRITE: list[tuple[dict[str, Any], str, str, str, str, Any]] = [
@@ -100,6 +101,8 @@ def test_what_is_the_devices_own_is_read(readings: tuple[Any, dict[str, Any]]) -
     assert found["facts.mac"]["value"] == info["ConnectedMACAddress"].lower()
     assert found["network.address"]["value"] == [f"{face['IPv4Address']}/24"]
     assert found["network.gateway"]["value"] == [face["IPv4Gateway"]]
+    assert found["network.dns_servers"]["value"] == [device.state["network"]["dns"]["PrimaryDNS"]], "0.0.0.0 is none"
+    assert found["identity.hostname"]["value"] == face["HostName"]
 
 
 @pytest.mark.parametrize(("design", "key", "cgi", "menu", "field", "raw"), WRITE, ids=[row[1] for row in WRITE])
@@ -142,6 +145,7 @@ def test_the_address_list_and_the_sources_are_written() -> None:
         ("network", "upnpdiscovery", "FriendlyName", "another", "upnp"),
         ("network", "bonjour", "FriendlyName", "another", "bonjour"),
         ("network", "zeroconf", "SubnetMask", "255.0.0.0", "zeroconf"),
+        ("network", "dns", "Type", "DHCP", "dns"),
         ("security", "802Dot1x", "EAPOLId", "someone", "dot1x"),
         ("recording", "storage", "OverWrite", False, "storage"),
     ],
@@ -162,7 +166,7 @@ def test_every_document_is_read_and_says_what_is_beyond_the_model(readings: tupl
         assert documents.pop("cameras")["state"] == "unsupported", "only a recorder has them"
         assert all("digest" in told for told in documents.values()), documents
         assert {"device", "users", "date", "ssl", "snmp", "ddns", "rtsp", "guest", "upnp", "bonjour", "zeroconf", "tls",
-                "dot1x", "tamper", "storage", "interface", "schema"} == set(documents)  # fmt: skip
+                "dot1x", "tamper", "storage", "interface", "dns", "schema"} == set(documents)  # fmt: skip
 
 
 def test_the_cases_are_designs_of_their_keys() -> None:

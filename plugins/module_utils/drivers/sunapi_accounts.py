@@ -19,7 +19,13 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree, secret_name
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_answers as answers
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_session import FIRST_ACCOUNT
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Busy, DeviceError, Refused, Unsupported
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
+    Busy,
+    DeviceError,
+    Refused,
+    Unsupported,
+)
 
 PATH = "security/users"
 _CONTROL = ("PTZAccess", "AudioOutAccess", "AlarmOutputAccess")  # on PTZ models the three must be equal
@@ -43,13 +49,16 @@ def fetch(ctx: Any) -> Tree:
 
 
 def decode(tree: answers.Parsed) -> Tree:
+    """BadAnswer where a row is not understood, and where there is none: a device always has its administrator."""
     rows = _rows(tree)
+    if not rows or not all(row.get("UserID") for row in rows):
+        raise BadAnswer(f"{PATH}: the answer has no list of accounts.")
     recorder = any("UserLevel" in row or "GroupID" in row for row in rows)
     users: dict[str, dict[str, Any]] = {}
     free, more = [], []
     for row in rows:
-        name, index = row.get("UserID", ""), str(row.get("Index", ""))
-        enabled = str(row.get("Enable", "True")) == "True"
+        name, index = row["UserID"], str(row.get("Index", ""))
+        enabled = row.get("Enable", "True") == "True"
         if not enabled and name == f"user{index}":
             free.append(index)
             continue
@@ -66,15 +75,27 @@ def _rows(tree: answers.Parsed) -> list[dict[str, Any]]:
     """JSON objects, or `Users.1=user1//False/…` under a heading that names the fields. Passwords are left out."""
     fields = tree.get("#", {}).get("Users") if isinstance(tree.get("#"), dict) else None
     if not fields:
-        return [row for row in answers.rows(tree, "Users", "Index") if "UserID" in row]
+        found = [{**row} for row in answers.rows(tree, "Users", "Index")]
+        return [_switches(row) for row in found] if any("UserID" in row for row in found) else []
     found = []
     for name, value in tree.items():
-        match = re.fullmatch(r"Users\.(\d+)", name)
+        match = re.fullmatch(r"Users\.([0-9]+)", name)
         if match and isinstance(value, str):
-            row = dict(zip(fields, value.split("/"), strict=False))
+            if value.count("/") + 1 != len(fields):  # a "/" in a password that is told moves what follows
+                raise BadAnswer(f"{PATH}: a row has not the fields of its heading.")
+            row = dict(zip(fields, value.split("/"), strict=True))
             row.pop("Password", None)
-            found.append({**row, "Index": match[1]})
+            found.append(_switches({**row, "Index": match[1]}))
     return found
+
+
+def _switches(row: dict[str, Any]) -> dict[str, Any]:
+    """True and False in whatever case they are told."""
+    row = {name: value.capitalize() if str(value).lower() in ("true", "false") and name != "UserID" else value
+           for name, value in row.items()}  # fmt: skip
+    if row.get("Enable", "True") not in ("True", "False"):
+        raise BadAnswer(f"{PATH}: a row does not tell whether it is on.")
+    return row
 
 
 def _role(row: dict[str, Any], index: str, recorder: bool) -> str:
@@ -166,7 +187,7 @@ def store(ctx: Any, old: Tree, new: Tree) -> Stored:
     if old["factory"]:
         return _first(ctx, after, made, gone)
     _guard(ctx, before, after, gone, made, changed)
-    refused: list[DeviceError] = []
+    refused: dict[str, DeviceError] = {}
     free = list(old["free"])
     for item in (*made, *changed, *gone):
         try:
@@ -178,10 +199,12 @@ def store(ctx: Any, old: Tree, new: Tree) -> Stored:
                 _change(ctx, before[item], after[item])
         except (Refused, Unsupported, Busy) as error:
             error.message = f"account {item!r}: {error.message}"
-            refused.append(error)
+            refused[item] = error
     if refused:
-        error = refused[0]
-        raise type(error)(" ".join(one.message for one in refused), error.advice)
+        error = next(iter(refused.values()))
+        raised = type(error)(" ".join(one.message for one in refused.values()), error.advice)
+        raised.items = refused  # whose it was, for who asks for passwords that were refused
+        raise raised
     return Stored()
 
 

@@ -10,8 +10,9 @@ text that the API itself uses ("True", "False", "80"), scalars of a list are joi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import decode
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Answer
@@ -25,7 +26,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
 )
 
 BUSY = (429, 490, 503)  # 490: too many CGI sessions at the same time
-_CODE = re.compile(r"Error Code\s*[:=]\s*(\d{1,5})", re.I)
+_CODE = re.compile(r"Error Code\s*[:=]\s*([0-9]{1,5})", re.I)
 _SECRET = re.compile(r"pass(word|phrase)?$|community|privatekey|secret", re.I)
 _MARKUP = re.compile(r"<(style|script)\b.*?(</\1\s*>|\Z)|<!--.*?(-->|\Z)|<[^>]*>", re.I | re.S)
 _LOCK_WORDS = re.compile(r"\block(ed|out)?\b", re.I)
@@ -87,9 +88,13 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def clean(text: Any) -> str:
-    """A device's words for a message: short, without control characters."""
-    return _UNCLEAN.sub("?", str(text)).strip()[:120]
+def clean(text: Any, secrets: Iterable[str] = ()) -> str:
+    """A device's words for a message: short, without control characters, without what it repeats of our request."""
+    said = str(text)
+    for secret in sorted((secret for secret in secrets if secret), key=len, reverse=True):
+        for form in {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}:
+            said = said.replace(form, "?")
+    return _UNCLEAN.sub("?", said.partition("=")[0]).strip()[:120]
 
 
 def rows(tree: Parsed, prefix: str, field: str) -> list[dict[str, Any]]:
@@ -106,13 +111,16 @@ def rows(tree: Parsed, prefix: str, field: str) -> list[dict[str, Any]]:
     return list(found.values()) or [{name: value for name, value in tree.items() if isinstance(value, str)}]
 
 
-def failure(where: str, answer: Answer, tree: Parsed | None) -> DeviceError | None:
-    """What an answer says is wrong; None when nothing is. `tree` of a 200, None where there was none."""
+def failure(where: str, answer: Answer, tree: Parsed | None, secrets: Iterable[str] = ()) -> DeviceError | None:
+    """What an answer says is wrong; None when nothing is. `tree` of a 200, None where there was none.
+
+    secrets: what no message may repeat, for devices that tell the refused request back (H36).
+    """
     status = answer.status
     if status == 200:
         if tree is None or tree.get("Response") != "Fail":
             return None
-        code, details = tree.get("Code", ""), clean(tree.get("Details", ""))
+        code, details = tree.get("Code", ""), clean(tree.get("Details", ""), secrets)
         said = f"{where}: error {code or 'without a code'}{f' ({details})' if details else ''}."
         return Unsupported(said) if code == "601" else Refused(said)
     if status in BUSY:

@@ -170,7 +170,7 @@ def fetch_date(ctx: Any) -> Tree:
 
 def moment(text: Any) -> datetime.datetime | None:
     """"2026-01-31 23:59:58" as UTC; None for anything else."""
-    match = re.fullmatch(r"(\d{4})[-/](\d\d?)[-/](\d\d?)[ T](\d\d?):(\d\d?):(\d\d?)", str(text).strip())
+    match = re.fullmatch(r"(\d{4})[-/](\d\d?)[-/](\d\d?)[ T](\d\d?):(\d\d?):(\d\d?)", str(text).strip(), re.A)
     try:
         return datetime.datetime(*(int(part) for part in match.groups()), tzinfo=datetime.UTC) if match else None
     except (ValueError, OverflowError):

@@ -60,7 +60,7 @@ def _parameter(item: Element) -> dict[str, Any]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"-?\d{1,12}", text) else None
+    return int(text) if text and re.fullmatch(r"-?[0-9]{1,12}", text) else None
 
 
 def parameter(schema: Schema, path: str, action: str, name: str) -> Mapping[str, Any] | None:

@@ -82,6 +82,7 @@ class SunapiContext(Context):
         self.previous: Credential | None = None  # before a change of our own password
         self._schema: schema.Schema | DeviceError | None = None
         self._schema_told = False
+        self._sent: set[str] = set()  # passwords that were made for a request
 
     @property
     def name(self) -> str:
@@ -156,10 +157,14 @@ class SunapiContext(Context):
                 tree = answers.parse(answer, self.transport.target.limits)
             except BadAnswer as error:
                 raise BadAnswer(f"{where}: {error.message}") from None
-        why = answers.failure(where, answer, tree)
+        why = answers.failure(where, answer, tree, self._known_secrets())
         if why is not None or tree is None:
             raise why or BadAnswer(f"{where}: no usable answer.")
         return tree
+
+    def _known_secrets(self) -> list[str]:
+        logins = (self.credential, self.previous)
+        return [*self._secrets.values(), *self._sent, *(login.password for login in logins if login is not None)]
 
     def exchange(self, path: str, body: bytes | None = None, plain: bool = False, read: bool = True) -> Answer:
         """With our login. A login that stopped working after we changed our own password falls back once (H01)."""
@@ -232,6 +237,7 @@ class SunapiContext(Context):
     # -- passwords -----------------------------------------------------------------------------------------------------
     def send_account(self, action: str, values: Mapping[str, str], password: str, own: bool) -> None:
         """Add or update an account with its password: encrypted where the device can, else in the URL."""
+        self._sent.add(password)
         known = self.schema() or {}
         path = "security/users"
         takes = "IsPasswordEncrypted" in known.get(path, {}).get(action, {})

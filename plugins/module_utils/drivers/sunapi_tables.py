@@ -36,6 +36,7 @@ STORAGE = Flat("recording/storage")
 DOT1X = Pieces("security/802Dot1x", "Interface", "InterfaceName")
 TAMPER = Pieces("eventsources/tamperingdetection", "Channel", "Channel")
 INTERFACE = Pieces("network/interface", "Interface", "InterfaceName")
+DNS = Pieces("network/dns", "DNS", "InterfaceName")
 
 
 def _fetch_info(ctx: Any) -> Tree:
@@ -83,7 +84,8 @@ DOCUMENTS: tuple[Document, ...] = (
     _costly("storage", STORAGE.fetch, STORAGE.store, rest=rest_of("Enable")),
     _costly("cameras", net.fetch_cameras, rest=lambda tree: sorted(tree["how"].items())),
     _costly("interface", INTERFACE.fetch,
-            rest=rest_of("IPv4Type", "IPv4Address", "IPv4SubnetMask", "IPv4PrefixLength", "IPv4Gateway")),
+            rest=rest_of("IPv4Type", "IPv4Address", "IPv4SubnetMask", "IPv4PrefixLength", "IPv4Gateway", "HostName")),
+    _costly("dns", DNS.fetch, rest=rest_of("PrimaryDNS", "SecondaryDNS")),
 )  # fmt: skip
 
 # -- bindings ----------------------------------------------------------------------------------------------------------
@@ -306,6 +308,18 @@ def _addressing(tree: Tree) -> Any:
     return ("static" if all(kind == "Manual" for kind in kinds) else "dhcp") if kinds else ABSENT
 
 
+def _host_name(tree: Tree) -> Any:
+    names = {row["HostName"] for row in tree["rows"] if row.get("HostName")}
+    return names.pop() if len(names) == 1 else ABSENT
+
+
+def _dns_servers(tree: Tree) -> Any:
+    if not any("PrimaryDNS" in row for row in tree["rows"]):
+        return ABSENT
+    told = [row.get(name, "") for row in tree["rows"] for name in ("PrimaryDNS", "SecondaryDNS")]
+    return list(dict.fromkeys(text for text in told if text not in ("", "0.0.0.0", "::")))
+
+
 USERS, TIME, PORT, NAME = "table: users", "table: time / NTP", "table: ports", "table: names"
 
 BINDINGS: tuple[Binding, ...] = (
@@ -368,6 +382,10 @@ BINDINGS: tuple[Binding, ...] = (
     _read("network.gateway", "interface",
           lambda tree: [row["IPv4Gateway"] for row in tree["rows"] if row.get("IPv4Gateway")], "table: interface"),
     _read("network.addressing", "interface", _addressing, "table: interface"),
+    _read("network.dns_servers", "dns", _dns_servers, "UI: IP and ports (dns)",
+          absent=Reading(UNSUPPORTED, why="the device does not show PrimaryDNS")),
+    _read("identity.hostname", "interface", _host_name, "UI: IP and ports (interface)",
+          absent=Reading(UNSUPPORTED, why="the device does not show one HostName")),
     _read("log.local", "schema", _has("system/systemlog", "system/accesslog", "system/eventlog"), "table: logs"),
     _read("log.auth_events", "schema", _has("system/accesslog"), "table: logs"),
     _read("log.remote", "schema", _manual(("syslog",), "the log server"), "table: syslog (UNVERIFIED)"),

@@ -207,6 +207,62 @@ def test_accounts_of_a_recorder_are_read_without_their_passwords_and_not_given_r
     assert "Cl3ar" not in repr(accounts.decode(parsed(text)))
 
 
+ROW = "Users.0=admin//True/True/True/True/True/True/True/True"
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["Users.1=ops/pa/ss/True/True/True/True/True/True/False/False", "Users.1=ops//True/True",
+     "Users.1=ops//Maybe/True/True/True/True/True/False/False", "Users.1=//True/True/True/True/True/True/False/False"],
+)  # fmt: skip
+def test_a_list_of_accounts_with_a_row_that_is_not_understood_is_none(row: str) -> None:
+    with pytest.raises(BadAnswer) as caught:
+        accounts.decode(parsed("\r\n".join([HEADING, ROW, row])))
+    assert "pa" not in str(caught.value).split(), "it may be a password"
+
+
+def test_true_and_false_are_read_in_whatever_case() -> None:
+    rows = [ROW, "Users.1=ops//true/true/true/true/true/true/false/false",
+            "Users.2=user2//false/false/false/false/false/false/false/false"]  # fmt: skip
+    tree = accounts.decode(parsed("\r\n".join([HEADING, *rows])))
+    assert (tree["users"]["ops"]["role"], tree["users"]["ops"]["enabled"]) == ("operator", True)
+    assert tree["free"] == ["2"]
+    with pytest.raises(BadAnswer):
+        accounts.decode(parsed({"Users": [{"Index": 1, "UserID": "x", "Enable": "maybe"}]}))
+
+
+@pytest.mark.parametrize("body", [{"Response": "Success"}, {"Users": []}, HEADING, {"Users": [{"Index": 0}]}])
+def test_an_empty_list_of_accounts_is_no_list(body: Any) -> None:
+    with pytest.raises(BadAnswer):
+        accounts.decode(parsed(body))
+
+
+def test_whose_account_was_refused_is_told() -> None:
+    def send(action: str, values: dict[str, str], password: str, own: bool) -> None:
+        if values["UserID"] != "b":
+            raise Refused(f"cam: {values['UserID']} is not taken.")
+
+    ctx = SimpleNamespace(name="cam", credential=None, secret=lambda name: "N3w-Secr-4711", send_account=send,
+                          refuses=lambda *request: None)  # fmt: skip
+    old = accounts.decode(parsed("\r\n".join([HEADING, ROW])))
+    made = {name: {"name": name, "enabled": True, "role": "viewer"} for name in "abc"}
+    with pytest.raises(Refused) as caught:
+        accounts.store(ctx, old, {**old, "users": {**old["users"], **made}})
+    assert {name: type(error) for name, error in caught.value.items.items()} == {"a": Refused, "c": Refused}
+
+
+@pytest.mark.parametrize(
+    "details",
+    ["Invalid Parameter(s): UserID=ops&Password=N3w/Secr 4711", "Invalid: N3w/Secr 4711", "Bad N3w%2FSecr%204711 here",
+     "Bad N3w%2FSecr+4711", "x" * 110 + "N3w/Secr 4711"],
+)  # fmt: skip
+def test_what_a_device_repeats_of_the_request_is_in_no_message(details: str) -> None:
+    for body in ({"Response": "Fail", "Error": {"Code": 602, "Details": details}},
+                 f"NG\r\nError Code: 602\r\n{details}\r\n"):  # fmt: skip
+        why = answers.failure("cam", answer(body), parsed(body), ["N3w/Secr 4711"])
+        assert "602" in str(why) and "N3w" not in str(why), str(why)
+
+
 FILTERS = [
     ("Deny", [], "off", []),
     ("Allow", [("192.0.2.0", 24, True), ("192.0.2.9", 32, False)], "allow", ["192.0.2.0/24"]),
