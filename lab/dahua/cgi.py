@@ -124,8 +124,8 @@ def refusal(device: DahuaDevice, denied: Denied) -> Response:
         return plain("Authority:check failure.", 403)
     if denied.kind == ABSENT:
         return plain("Error\r\nNot Implemented!", 501)
-    status = 200 if "H12" in device.faults else int(device.model.get("error_status", 400))
-    return plain(denied.said or "Error\r\nBad Request!", status)
+    status = device.model.get("error_status", 400)
+    return plain(denied.said or "Error\r\nBad Request!", 200 if "H12" in device.faults else int(status))
 
 
 # -- who it is ---------------------------------------------------------------------------------------------------------
@@ -134,8 +134,7 @@ IDENTITY = {"getDeviceType": "type", "getSerialNo": "sn", "getVendor": "vendor",
 
 @route(*(f"magicBox.{action}" for action in IDENTITY))
 def identity(device: DahuaDevice, call: Call) -> str:
-    field = IDENTITY[call.operation.partition(".")[2]]
-    return f"{field}={device.identity[field]}"
+    return f"{(field := IDENTITY[call.operation.partition('.')[2]])}={device.identity[field]}"
 
 
 @route("magicBox.getSoftwareVersion")
@@ -155,8 +154,7 @@ def machine_name(device: DahuaDevice, call: Call) -> str:
 
 @route("magicBox.getSystemInfo", "magicBox.getSystemInfoNew")
 def system_info(device: DahuaDevice, call: Call) -> list[str]:
-    head = "info." if call.operation.endswith("New") else ""
-    return [f"{head}{name}={value}" for name, value in device.system_info().items()]
+    return [f"{'info.' * call.operation.endswith('New')}{name}={value}" for name, value in device.system_info().items()]
 
 
 @route("IntervideoManager.getVersion")
@@ -185,12 +183,9 @@ def get_config(device: DahuaDevice, call: Call) -> list[str]:
     name = call.get("name")
     if not device.may_read(call.user, name):
         raise Denied(DENIED)
-    if name == "All" and "everything" in device.model:
-        told = list(device.tables)[: int(device.model["everything"])]
-        return [line for one in told for line in tables.lines(f"table.All.{one}", device.tables[one])]
+    if name == "All" and (told := device.everything()):
+        return told
     table = name.partition(".")[0].partition("[")[0]
-    if table in device.model.get("withheld", ()):
-        raise Denied(DENIED)
     if table not in device.tables:
         raise Denied(DENIED if "H23" in device.faults else device.model.get("unknown_table", BAD))
     try:
@@ -205,8 +200,6 @@ def set_config(device: DahuaDevice, call: Call) -> str:
     pairs = [(key, value) for key, value in call.args if key != "action"]
     if not pairs:
         raise Denied
-    if any(key.partition(".")[0].partition("[")[0] in device.model.get("withheld", ()) for key, _value in pairs):
-        raise Denied(DENIED)
     device.configure(pairs)
     device.note("SaveConfig", call, {"Name": pairs[0][0].partition(".")[0].partition("[")[0]})
     return "OK"

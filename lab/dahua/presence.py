@@ -169,7 +169,14 @@ class DahuaPresence:
     def may_read(self, user: str, name: str) -> bool:
         """The group `user` sees what belongs to live pictures only."""
         table = name.partition(".")[0].partition("[")[0]
+        if table in self.model.get("withheld", ()):
+            return False
         return self.may_all(user) or table in ("ChannelTitle", "VideoWidget", "Encode", "RTSP", "Locales")
+
+    def everything(self) -> list[str]:
+        """The lines of as many tables as the model tells at once; most models tell none."""
+        told = list(self.tables.items())[: int(self.model.get("everything", 0))]
+        return [line for name, table in told for line in tables.lines(f"table.All.{name}", table)]
 
     # -- clock -------------------------------------------------------------------------------------------------------
     def _zone(self) -> datetime.timedelta:
