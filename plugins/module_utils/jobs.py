@@ -110,6 +110,8 @@ def apply(
                 why = "the lock budget has no room for a wrong login now"
                 applier.notes.append(f"the refusal of the old password was not tried: {why}")
             result["error"] = _error(applier.lost) if applier.lost else None
+        # What a driver noted while it wrote: the notes of the reading before stand in the plan's result already.
+        result["notes"] = list(dict.fromkeys([*applier.notes, *session.ctx.notes]))
         result["logins"] = session.logins
         result["way"] = dict(session.way)
         result["login"] = {"username": session.credential.username, "label": session.credential.label}
