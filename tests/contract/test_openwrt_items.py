@@ -47,7 +47,7 @@ def test_what_the_rights_leave_out_is_answered_by_the_next_row(
 
 
 def test_the_clock_is_read_by_the_call_that_knows_no_zone() -> None:
-    with rig(OPENWRT, clock_offset=500) as run, Session(run.https()) as session:
+    with rig(OPENWRT, model="openwrt-factory", clock_offset=500) as run, Session(run.spec()) as session:
         trees = reading.fetch(session)
         trees["info"].pop("localtime")
         told = session.driver.clock(session.ctx, trees)
