@@ -134,7 +134,9 @@ def _each(
             return Reading(UNREADABLE, why=f"the device does not tell of each {menu.prefix.lower()} whether it is on",
                            source=document)  # fmt: skip
         on = [value == "True" for value in found]
-        why = f"it is on for a part of what there is ({on.count(True)} of {len(on)})" if any(on) != all(on) else ""
+        if any(on) == all(on):
+            return all(on)
+        why = f"it is on for a part of what there is ({on.count(True)} of {len(on)})"
         return Reading(VALUE, together(on), why, document)
 
     def put(tree: Tree, value: bool) -> None:
