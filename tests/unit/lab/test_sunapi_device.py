@@ -247,6 +247,29 @@ def test_the_source_filter_admits_whom_it_lists() -> None:
             cam.ask("/stw-cgi/system.cgi?msubmenu=getclientip&action=view")
 
 
+def test_the_type_of_filter_is_taken_with_a_rule_where_the_schema_says_so() -> None:
+    rule = {"Address": "127.0.0.1", "Mask": 32, "IPType": "IPv4", "Enable": "True", "AccessType": "Allow"}
+    with camera() as cam:
+        assert cam.call("security.ipfilter", "add", **rule)["Response"] == "Success"
+        assert cam.call("security.ipfilter")["AccessType"] == "Allow"
+    with camera("sunapi-modern", "type-overlooked") as cam:
+        assert cam.call("security.ipfilter", "add", **rule | {"Enable": "False"})["Response"] == "Success"
+        assert cam.call("security.ipfilter")["AccessType"] == "Deny"
+    with camera(only={"security.ipfilter": {"AccessType": ["set"]}}) as cam:
+        assert cam.call("security.ipfilter", "add", **rule)["Error"]["Code"] == 602
+        root = ElementTree.fromstring(cam.ask("/stw-cgi/attributes.cgi/cgis").content)
+        menu = root.find("cgi[@name='security']/submenu[@name='ipfilter']")
+        held = [one.get("name") for one in menu.iter("action") if one.find("parameter[@name='AccessType']") is not None]
+        assert held == ["view", "set"]
+
+
+@pytest.mark.parametrize("literal", [False, True])
+def test_an_allow_filter_without_a_rule_in_force_may_be_taken_literally(literal: bool) -> None:
+    with camera("sunapi-modern", *(["H41-literal"] if literal else [])) as cam:
+        cam.call("security.ipfilter", "set", AccessType="Allow")
+        assert cam.device.admits("127.0.0.1") is not literal
+
+
 def test_a_listed_source_is_shut_out_while_the_list_denies() -> None:
     with camera() as cam:
         cam.call("security.ipfilter", "add", Address="127.0.0.1", Mask=32, IPType="IPv4", Enable="True")
