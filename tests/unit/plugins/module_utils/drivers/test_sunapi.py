@@ -341,6 +341,57 @@ def test_a_recorders_allow_list_that_leaves_ipv6_open_is_not_simply_allow(ipv6: 
         assert "IPv6" in said.why
 
 
+class Recorder:
+    """A recorder's filter: one kind for each of IPv4 and IPv6. We come in as 127.0.0.1, and are never shut out."""
+
+    name, factory = "nvr", False
+
+    def __init__(self, literal: bool) -> None:
+        self.facts: dict[str, Any] = {}
+        self.literal = literal
+        self.types = {"IPv4": "Deny", "IPv6": "Deny"}
+        self.held: dict[str, list[dict[str, Any]]] = {"IPv4": [], "IPv6": []}
+        self.transport = SimpleNamespace(local_address=lambda: "127.0.0.1")
+
+    def view(self, path: str, **values: str) -> Any:
+        if path != "security/ipfilter":
+            raise Unsupported("not there")
+        return parsed({"IPFilters": [{"IPType": kind, "AccessType": self.types[kind], "Filters": rows}
+                                     for kind, rows in self.held.items()]})  # fmt: skip
+
+    def refuses(self, *request: Any) -> None:
+        return None
+
+    def send(self, path: str, action: str, values: dict[str, str]) -> None:
+        kind = values["IPType"]
+        rows = self.held[kind]
+        if action == "add":
+            rows.append({"IPIndex": str(len(rows) + 1)})
+        given = {name: values[name] for name in ("Address", "Mask", "Enable") if name in values}
+        if action in ("add", "update"):
+            rows[int(values.get("IPIndex", len(rows))) - 1].update(given)
+        elif action == "remove":
+            rows.pop(int(values["IPIndex"]) - 1)
+            rows[:] = [row | {"IPIndex": str(number)} for number, row in enumerate(rows, 1)]
+        self.types[kind] = values.get("AccessType", self.types[kind])
+        on = [row["Address"] for row in self.held["IPv4"] if row["Enable"] == "True"]
+        inside = ("127.0.0.1" in on) if self.types["IPv4"] == "Allow" else "127.0.0.1" not in on
+        assert inside or (not on and not self.literal), (action, values)
+
+
+@pytest.mark.parametrize("literal", [False, True])
+def test_a_recorders_filter_is_turned_kind_by_kind_without_a_gap(literal: bool) -> None:
+    nvr = Recorder(literal)
+    for mode, sources in (("deny", ["192.0.2.66", "2001:db8::66"]), ("allow", ["127.0.0.1", "192.0.2.66"]),
+                          ("off", ["192.0.2.1"]), ("allow", ["2001:db8::1", "127.0.0.1"]), ("deny", ["192.0.2.7"]),
+                          ("off", ["192.0.2.7"])):  # fmt: skip
+        tree = filters.fetch_filter(nvr)
+        filters.store_filter(nvr, tree, {**tree, "mode": mode, "sources": sources})
+        now = filters.fetch_filter(nvr)
+        assert (filters.mode(now), now["sources"]) == (mode, sorted(sources))
+    assert set(nvr.types.values()) == {"Deny"}
+
+
 @pytest.mark.parametrize(
     "body",
     ["Channel.0.Connected=True\r\nChannel.0.CameraValidationStatus=HTTP\r\nChannel.1.Connected=False\r\n",
