@@ -242,7 +242,7 @@ def _mutated(body: bytes, random_: random.Random) -> bytes:
 
 
 @every_family
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 20))])
 def test_every_job_ends_as_a_result_or_an_error_of_ours(
     family: Family, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
