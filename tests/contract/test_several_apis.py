@@ -312,14 +312,11 @@ def test_check_mode_has_one_lock_budget_for_all_apis(tmp_path: Path) -> None:
             ledger.choose(two("ops@onvif"), "", False, check)
 
 
-def test_a_device_that_asks_for_no_login_proves_no_pending_password(tmp_path: Path) -> None:
-    with site(tmp_path, "onvif-complete") as place:
-        place.do("harden")
-        place.do_nothing()
-        place.work.store.prepare({"accounts.admin": "Pending-Pass-7731"}, "test", sent=True)
-        kept = place.password()
-        place.lab.call(lambda: place.device.state["users"].clear())
-        done = place.do("harden")
-        assert done is not None
-        place.do_nothing()
-        assert place.work.store.value("accounts.admin") != "Pending-Pass-7731" or kept == "Pending-Pass-7731"
+def test_a_device_that_asks_for_no_login_proves_no_pending_password() -> None:
+    wrong = [{"username": "admin", "password": "Never-In-Force-1", "label": "pending"}]
+    with rig(FAMILIES["ipro"], "user-auth-off") as run:
+        done = run.read(credentials=wrong)
+        assert done["logged_in"] is False
+        assert not [line for line in done["logins"] if not line["refused"]], "nothing was accepted"
+    with rig(FAMILIES["ipro"]) as run:
+        assert run.read()["logged_in"] is True

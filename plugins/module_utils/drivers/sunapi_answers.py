@@ -92,7 +92,7 @@ def clean(text: Any, secrets: Iterable[str] = ()) -> str:
     """A device's words for a message: short, without control characters, without what it repeats of our request."""
     said = str(text)
     for secret in sorted((secret for secret in secrets if secret), key=len, reverse=True):
-        for form in {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}:
+        for form in (secret, quote(secret, safe=""), quote(secret), quote_plus(secret)):
             said = said.replace(form, "?")
     return _UNCLEAN.sub("?", said.partition("=")[0]).strip()[:120]
 
