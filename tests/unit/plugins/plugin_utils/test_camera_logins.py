@@ -160,6 +160,7 @@ def test_a_recorder_is_told_the_bare_name(
     device = SimpleNamespace(options=options, apis={"onvif": {}}, passwords={}, name="cam-1", host="192.0.2.11",
                              spec={"ways": [{"scheme": "https", "port": 8443}]})  # fmt: skip
     run: Any = SimpleNamespace(device=device, store=store, documents=place, result={"notes": [], "findings": []})
+    run._known_secret = lambda name: NewPasswords._known_secret(run, name)
     NewPasswords._tell_recorders(run, {}, [f"accounts.{changed}"])
     NewPasswords._leave_for_recorders(run, [f"accounts.{changed}"])
     rows = list(camera_logins.waiting(SecretStore(place, "nvr-1")).values())
