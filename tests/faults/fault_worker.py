@@ -32,7 +32,7 @@ from ansible.parsing.vault import VaultAES256, VaultLib, VaultSecret
 from ansible_collections.nwcs.hardening.plugins.module_utils import jobs, session
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Credential
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused
-from ansible_collections.nwcs.hardening.plugins.module_utils.registry import driver_for
+from ansible_collections.nwcs.hardening.plugins.module_utils.registry import DRIVERS, driver_for
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import changing, inventory, run, secret_store
 
 BASE = "ansible_collections.nwcs.hardening.plugins."
@@ -191,7 +191,7 @@ def serve(connection: socket.socket) -> None:
 
 def main(path: str) -> None:
     """Until standard input is closed."""
-    for family in inventory.KINDS:
+    for family in DRIVERS:
         driver_for(family)
     for module in ("yaml", "requests", "defusedxml.ElementTree", "cryptography.x509"):
         with contextlib.suppress(ImportError):
