@@ -98,7 +98,8 @@ def device(model: str, **overrides: Any) -> Iterator[tuple[Any, dict[str, Any]]]
         found = lab.device("dev")
         target = {"name": "dev", "host": found.address, "port": 0, "scheme": "http", "tls_verify": lab.ca.read_text()}
         yield found, {
-            "wanted": ["events.tamper", "events.video_loss"], "name": "dev", "family": "isapi", "target": target, "seen_as": ["127.0.0.1"],
+            "wanted": ["events.tamper", "events.video_loss"], "name": "dev", "family": "isapi", "target": target,
+            "seen_as": ["127.0.0.1"],
             "ways": [{"scheme": "http", "port": found.ports["http"]}],
             "credentials": [{"username": "admin", "password": ADMIN[model], "label": "current"}], "secrets": {},
         }  # fmt: skip
