@@ -31,13 +31,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro_sessio
     path_of,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro_tables import BINDINGS, DOCUMENTS
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.one_by_one import each
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
-    BadAnswer,
     Busy,
-    LoginRefused,
-    Refused,
-    TlsError,
-    Unreachable,
     Unsupported,
     WrongFamily,
 )
@@ -93,22 +89,7 @@ class IproDriver(Driver):
     def fetch(self, ctx: IproContext, names: Sequence[str]) -> dict[str, Tree | Exception]:
         """Each document on its own; an error of one is its value. Two silences in a row: the device is gone."""
         known = {document.name: document for document in self.documents}
-        trees: dict[str, Tree | Exception] = {}
-        silent = False
-        for index, name in enumerate(names):
-            try:
-                trees[name] = known[name].fetch(ctx)
-            except (TlsError, LoginRefused):
-                raise
-            except Unreachable as error:
-                if silent or index + 1 == len(names):
-                    raise
-                trees[name], silent = Refused(error.message, "The device did not answer this request."), True
-                continue
-            except (Unsupported, Refused, Busy, BadAnswer) as error:
-                trees[name] = error
-            silent = False
-        return trees
+        return each(names, lambda name: known[name].fetch(ctx))
 
     def endpoints(self, ctx: IproContext, trees: Mapping[str, Tree]) -> list[Endpoint]:
         target = ctx.transport.target

@@ -34,13 +34,12 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_sessi
     Source,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_tables import BINDINGS, DOCUMENTS
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.one_by_one import each
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
     Busy,
     LoginRefused,
     Refused,
-    TlsError,
-    Unreachable,
     Unsupported,
     WrongFamily,
 )
@@ -122,8 +121,6 @@ class IsapiDriver(Driver):
     def fetch(self, ctx: IsapiContext, names: Sequence[str]) -> dict[str, Tree | Exception]:
         """Each document on its own; an error of one is its value. Two silences in a row: the device is gone."""
         known = {document.name: document for document in self.documents}
-        trees: dict[str, Tree | Exception] = {}
-        silent = False
         before = [
             source.instead
             for name in names
@@ -131,26 +128,20 @@ class IsapiDriver(Driver):
         ]
         order = sorted(dict.fromkeys([*before, *names]), key=lambda name: name != "capabilities")  # what need be asked
         ctx.asked.update(order)
-        for index, name in enumerate(order):
+
+        def read(name: str) -> Tree:
             source = known[name].fetch
             try:
                 if isinstance(source, Source) and source.flag and ctx.activated is not False:
                     ctx.ask_capabilities()
-                trees[name] = source(ctx, name)
-            except TlsError:
-                raise
-            except Unreachable as error:
-                if silent or index + 1 == len(order):
-                    raise
-                trees[name], silent = Refused(error.message, "The device did not answer this request."), True
-                continue
+                return source(ctx, name)
             except ValueError:
-                trees[name] = BadAnswer(f"{ctx.name}: {name}: the document cannot be read.")
-            except (Unsupported, Refused, Busy, BadAnswer) as error:
-                trees[name] = error
-                if isinstance(error, Unsupported):
-                    ctx.missing.add(name)
-            silent = False
+                raise BadAnswer(f"{ctx.name}: {name}: the document cannot be read.") from None
+            except Unsupported:
+                ctx.missing.add(name)
+                raise
+
+        trees = each(order, read)
         return {name: trees[name] for name in names}
 
     # -- what can be seen from outside ---------------------------------------------------------------------------------

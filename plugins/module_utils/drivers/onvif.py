@@ -22,6 +22,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import onvif_system as system
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.one_by_one import each
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.onvif_accounts import (
     FACTORY_NAMES,
     password_policy,
@@ -56,8 +57,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     DeviceError,
     LoginRefused,
     Refused,
-    TlsError,
-    Unreachable,
     Unsupported,
     WrongFamily,
 )
@@ -170,22 +169,7 @@ class OnvifDriver(Driver):
     def fetch(self, ctx: OnvifContext, names: Sequence[str]) -> dict[str, Tree | Exception]:
         """Each document on its own; an error of one is its value. Two silences in a row: the device is gone."""
         known = {document.name: document for document in self.documents}
-        trees: dict[str, Tree | Exception] = {}
-        silent = False
-        for index, name in enumerate(names):
-            try:
-                trees[name] = known[name].fetch(ctx)
-            except TlsError:
-                raise
-            except Unreachable as error:
-                if silent or index + 1 == len(names):
-                    raise
-                trees[name], silent = Refused(error.message, "The device did not answer this request."), True
-                continue
-            except (Unsupported, Refused, Busy, BadAnswer) as error:
-                trees[name] = error
-            silent = False
-        return trees
+        return each(names, lambda name: known[name].fetch(ctx))
 
     # -- what can be seen from outside ---------------------------------------------------------------------------------
     def endpoints(self, ctx: OnvifContext, trees: Mapping[str, Tree]) -> list[Endpoint]:

@@ -22,6 +22,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_network as net
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.one_by_one import each
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_answers import BUSY, failure, parse
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_filter import client_address
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.sunapi_session import (
@@ -37,9 +38,6 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
     BadAnswer,
     Busy,
     LoginRefused,
-    Refused,
-    TlsError,
-    Unreachable,
     Unsupported,
     WrongFamily,
 )
@@ -121,24 +119,14 @@ class SunapiDriver(Driver):
     def fetch(self, ctx: SunapiContext, names: Sequence[str]) -> dict[str, Tree | Exception]:
         """Each submenu on its own (SUNAPI has no batch). Two silences in a row: the device is gone."""
         known = {document.name: document for document in self.documents}
-        trees: dict[str, Tree | Exception] = {}
-        silent = False
-        for index, name in enumerate(names):
+
+        def read(name: str) -> Tree:
             try:
-                trees[name] = known[name].fetch(ctx)
-            except (TlsError, LoginRefused):
-                raise
-            except Unreachable as error:
-                if silent or index + 1 == len(names):
-                    raise
-                trees[name], silent = Refused(error.message, "The device did not answer this request."), True
-                continue
-            except (Unsupported, Refused, Busy, BadAnswer) as error:
-                trees[name] = error
+                return known[name].fetch(ctx)
             except (KeyError, AttributeError, TypeError, ValueError):
-                trees[name] = BadAnswer(f"{ctx.name}: {name}: the answer has another shape.")
-            silent = False
-        return trees
+                raise BadAnswer(f"{ctx.name}: {name}: the answer has another shape.") from None
+
+        return each(names, read)
 
     # -- what can be seen from outside ---------------------------------------------------------------------------------
     def endpoints(self, ctx: SunapiContext, trees: Mapping[str, Tree]) -> list[Endpoint]:
