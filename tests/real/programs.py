@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """motion, ZoneMinder, motionEye and an RTSP server, started in the unpacked root on free loopback ports.
 
-Every process belongs to a Box and ends with it. State lives in the root's /work folder, made anew for each start.
+Every process belongs to a Box and ends with it. State lives in the root's /scratch folder, made anew for each start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2] / "build" / "real" / "root"
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/work", "TZ": "UTC"}
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/scratch", "TZ": "UTC"}
 START_SECONDS = 60.0
 
 MOTION = """daemon off
@@ -30,7 +30,7 @@ pid_file {d}/motion.pid
 log_file {d}/motion.log
 log_level 6
 target_dir {d}/media
-netcam_url file:///work/test.mkv
+netcam_url file:///scratch/test.mkv
 width 320
 height 240
 framerate 5
@@ -186,8 +186,8 @@ class Box:
 
     def __init__(self) -> None:
         name = type(self).__name__.lower()
-        self.inside = f"/work/{name}"
-        self.outside = ROOT / "work" / name
+        self.inside = f"/scratch/{name}"
+        self.outside = ROOT / "scratch" / name
         # In the environment of all that we start, so that nothing else is ever ended.
         self._mark = f"NWCS_REAL={uuid.uuid4()}"
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -288,10 +288,10 @@ class Box:
 
 def test_video() -> None:
     """Two minutes of a test picture, so that no camera is needed."""
-    if not (ROOT / "work/test.mkv").exists():
+    if not (ROOT / "scratch/test.mkv").exists():
         subprocess.run(
             ["chroot", str(ROOT), "ffmpeg", "-loglevel", "error", "-y", "-f", "lavfi", "-i",
-             "testsrc2=size=320x240:rate=5", "-t", "120", "-c:v", "mpeg4", "-q:v", "5", "/work/test.mkv"],
+             "testsrc2=size=320x240:rate=5", "-t", "120", "-c:v", "mpeg4", "-q:v", "5", "/scratch/test.mkv"],
             check=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -372,5 +372,5 @@ class Rtsp(Box):
     def begin(self) -> None:
         (self.port,) = free_ports(1)
         self.start("/usr/bin/python3", self.write("server.py", RTSP), str(self.port), *self.login, log="out",
-                   GST_REGISTRY="/work/gst-registry.bin")  # fmt: skip
+                   GST_REGISTRY="/scratch/gst-registry.bin")  # fmt: skip
         self.ready(lambda: listens(self.port), "the RTSP server")

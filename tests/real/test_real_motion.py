@@ -67,7 +67,7 @@ def test_without_a_login_nothing_that_moves_the_way_in_is_kept(motion: Motion, r
 
 
 def test_hardened_in_one_run(motion: Motion, rig: Rig) -> None:
-    assert "Done" in raw(motion.port, f"/0/config/set?on_event_start={quote('touch /work/motion/ran')}")[1]
+    assert "Done" in raw(motion.port, f"/0/config/set?on_event_start={quote('touch /scratch/motion/ran')}")[1]
     result = rig.harden(DESIGN, **rig.bootstrap())
     bad = {k: v for k, v in outcomes(result).items() if v not in ("changed", "ok")}
     assert bad == {} and result["error"] is None

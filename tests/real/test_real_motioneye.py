@@ -47,7 +47,7 @@ def login(program: MotionEye, user: str, password: str) -> tuple[int, str]:
 def test_an_empty_password_and_an_open_stream_are_findings(motioneye: MotionEye, rig: Rig) -> None:
     _code, cookie = login(motioneye, "admin", "")
     code, camera, _cookie = post(motioneye, "/config/add", {
-        "proto": "netcam", "scheme": "file", "host": "", "port": "", "path": "/work/test.mkv", "username": "",
+        "proto": "netcam", "scheme": "file", "host": "", "port": "", "path": "/scratch/test.mkv", "username": "",
         "password": ""}, cookie)  # fmt: skip
     assert code == 200
     (motioneye.stream,) = free_ports(1)

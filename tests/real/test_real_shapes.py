@@ -212,7 +212,7 @@ def _allow(program: ZoneMinder) -> None:
 
 
 # -- motionEye ---------------------------------------------------------------------------------------------------------
-NETCAM = {"proto": "netcam", "scheme": "file", "host": "", "port": "", "path": "/work/test.mkv", "username": "",
+NETCAM = {"proto": "netcam", "scheme": "file", "host": "", "port": "", "path": "/scratch/test.mkv", "username": "",
           "password": ""}  # fmt: skip
 
 

@@ -33,7 +33,7 @@ deb {mirror}-security bookworm-security main
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 PHP = ("apcu mysqlnd pdo ctype curl exif fileinfo gd gettext iconv intl mysqli pdo_mysql phar posix sockets sysvshm "
        "sysvsem tokenizer").split()  # fmt: skip
-STAMP = " ".join([*PACKAGES, MOTIONEYE, "3"])
+STAMP = " ".join([*PACKAGES, MOTIONEYE, "4"])
 
 
 def run(*command: str | Path, **more: object) -> None:
@@ -97,7 +97,7 @@ def furnish(root: Path) -> None:
         if not (root / "dev" / name).exists():
             os.mknod(root / "dev" / name, 0o666 | stat.S_IFCHR, os.makedev(major, minor))
             (root / "dev" / name).chmod(0o666)
-    for name in ("dev/shm", "tmp", "run/mysqld", "run/zm", "tmp/zm", "var/log/zm", "work"):
+    for name in ("dev/shm", "tmp", "run/mysqld", "run/zm", "tmp/zm", "var/log/zm", "scratch"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("dev/shm", "tmp", "tmp/zm", "run/zm"):
         (root / name).chmod(0o1777)
