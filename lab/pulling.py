@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import secrets
 import ssl
+from typing import Any
 
 from .rtsp import digest_fields
 
@@ -17,6 +18,26 @@ PATIENCE = 3.0  # seconds for one exchange with a camera
 
 class PullError(Exception):
     """Why a camera could not be recorded, in a few words."""
+
+
+class Puller:
+    """What recorders that pull have in common; mixed into a device with `channels`, `pull` and `_learn`."""
+
+    channels: list[dict[str, Any]]
+    model: dict[str, Any]
+    link: str
+    is_down: Any
+    pull: Any
+    _learn: Any
+
+    async def background(self, site: Any) -> None:
+        """Pull all cameras again and again, as long as the lab runs."""
+        for channel in self.channels:
+            self._learn(channel, site)
+        while True:
+            if not self.is_down() and self.link == "up":
+                await asyncio.gather(*(self.pull(channel) for channel in self.channels))
+            await asyncio.sleep(float(self.model.get("pull_seconds", 3)))
 
 
 async def ask(

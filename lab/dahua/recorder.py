@@ -9,14 +9,14 @@ import asyncio
 from typing import Any
 
 from ..onvif.state import hardware_address
-from ..pulling import PATIENCE, PullError, ask
+from ..pulling import PATIENCE, Puller, PullError, ask
 from . import tables
 from .device import DahuaDevice
 
 ENTRY = "uuid:System_CONFIG_NETCAMERA_INFO_"
 
 
-class DahuaRecorder(DahuaDevice):
+class DahuaRecorder(Puller, DahuaDevice):
     """Recorder with one RemoteDevice entry for each of the model's `channels`.
 
     Entry: `{camera, username, password, address, http, https, rtsp, scheme}`; only `camera` is needed. Address and
@@ -89,15 +89,6 @@ class DahuaRecorder(DahuaDevice):
         ]
 
     # -- pulling -----------------------------------------------------------------------------------------------------
-    async def background(self, site: Any) -> None:
-        """Pull all cameras again and again, as long as the lab runs."""
-        for channel in self.channels:
-            self._learn(channel, site)
-        while True:
-            if not self.is_down() and self.link == "up":
-                await asyncio.gather(*(self.pull(channel) for channel in self.channels))
-            await asyncio.sleep(float(self.model.get("pull_seconds", 3)))
-
     def _learn(self, channel: dict[str, Any], site: Any) -> None:
         """What the model leaves open, from the site as it is now; it is the factory state too."""
         found = next((device for device in site.devices if device.name == channel["camera"]), None)

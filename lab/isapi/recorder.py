@@ -9,7 +9,7 @@ import asyncio
 import re
 from typing import Any
 
-from ..pulling import PATIENCE, PullError, ask
+from ..pulling import PATIENCE, Puller, PullError, ask
 from .answers import Refused
 from .device import IsapiDevice
 from .rules import address as is_address
@@ -21,7 +21,7 @@ _STATUS = re.compile(rf"{CHANNELS}(/(?P<id>\d+))?/status")
 DETECTED = {"Active": "connect", "login refused": "errorUserNameOrPasswd"}
 
 
-class IsapiRecorder(IsapiDevice):
+class IsapiRecorder(Puller, IsapiDevice):
     """Recorder with one channel for each entry of the model's `channels`.
 
     Entry: `{camera, username, password, address, scheme, http, https, rtsp, protocol}`; only `camera` is needed. What
@@ -122,15 +122,6 @@ class IsapiRecorder(IsapiDevice):
         return "ok"
 
     # -- pulling ---------------------------------------------------------------------------------------------------
-    async def background(self, site: Any) -> None:
-        """Pull all cameras again and again, as long as the lab runs."""
-        for channel in self.channels:
-            self._learn(channel, site)
-        while True:
-            if not self.is_down() and self.link == "up":
-                await asyncio.gather(*(self.pull(channel) for channel in self.channels))
-            await asyncio.sleep(float(self.model.get("pull_seconds", 3)))
-
     @staticmethod
     def _learn(channel: dict[str, Any], site: Any) -> None:
         """What the model leaves open, from the site as it is now."""

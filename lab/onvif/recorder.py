@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ..pulling import PATIENCE, PullError, ask
+from ..pulling import PATIENCE, Puller, PullError, ask
 from .device import OnvifDevice
 
 _STREAM = (
@@ -19,7 +19,7 @@ _STREAM = (
 )
 
 
-class OnvifRecorder(OnvifDevice):
+class OnvifRecorder(Puller, OnvifDevice):
     """Recorder with one channel for each entry of the model's `channels`.
 
     Entry: `{camera, username, password, address, scheme, http, https, rtsp}`; only `camera` is needed. `address` and
@@ -48,15 +48,6 @@ class OnvifRecorder(OnvifDevice):
     def public_state(self) -> dict[str, Any]:
         shown = [{key: value for key, value in one.items() if key != "password"} for one in self.channels]
         return super().public_state() | {"channels": shown}
-
-    async def background(self, site: Any) -> None:
-        """Pull all cameras again and again, as long as the lab runs."""
-        for channel in self.channels:
-            self._learn(channel, site)
-        while True:
-            if not self.is_down() and self.link == "up":
-                await asyncio.gather(*(self.pull(channel) for channel in self.channels))
-            await asyncio.sleep(float(self.model.get("pull_seconds", 3)))
 
     def _learn(self, channel: dict[str, Any], site: Any) -> None:
         """Address and ports the model leaves open, from the site as it is now."""
