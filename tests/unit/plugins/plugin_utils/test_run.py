@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_the_real_kernel_gives_one_of_three_answers() -> None:
     assert run.clock_state() in ("synchronised", "unsynchronised", "unknown")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, also where the tests were started in the background and ignore it."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, kept)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_for_the_end_of_what_must_not_be_interrupted() -> None:
     done = []
     with pytest.raises(KeyboardInterrupt):
