@@ -289,6 +289,31 @@ def test_addresses_that_stay_keep_their_place_so_that_nobody_is_shut_out_in_betw
         assert run.read()["login"] == "current"
 
 
+@pytest.mark.parametrize(("dropped", "design", "held"), [
+    ("TrustList[", {"mode": "allow", "sources": ["127.0.0.1"]}, {}),
+    (".Type", {"mode": "deny", "sources": ["192.0.2.9"]}, {}),
+    ("TrustList[", {"mode": "allow", "sources": ["127.0.0.1"]},
+     {"Enable": True, "Type": "BannedList", "BannedList": ["192.0.2.4"]}),
+    ("TrustList[0]", {"mode": "allow", "sources": ["127.0.0.1"]},
+     {"Enable": False, "Type": "TrustList", "TrustList": ["192.0.2.4"]}),
+    ("TrustList[1]", {"mode": "allow", "sources": ["127.0.0.1"]},
+     {"Enable": True, "Type": "TrustList", "TrustList": ["127.0.0.0/8"]}),
+])  # fmt: skip
+def test_h41_a_list_that_the_device_did_not_take_shuts_nobody_out(
+    dropped: str, design: dict[str, Any], held: dict[str, Any]
+) -> None:
+    """The device says OK to each key, and passes over some (fact sheet: OK does not prove effect)."""
+    with rig(tables={"AccessFilter": held} if held else {}) as run:
+        before, take = dict(run.device.tables["AccessFilter"]), run.device.configure
+        run.device.configure = lambda pairs: take([pair for pair in pairs if dropped not in pair[0]])
+        result = run.harden({"access": design})
+        assert result["outcomes"]["access.mode"]["outcome"] != "changed" and result["error"] is None
+        table = run.device.tables["AccessFilter"]
+        assert table["Enable"] is before["Enable"]
+        assert not held.get("Enable") or table["Type"] == before["Type"]
+        assert run.read()["login"] == "current"
+
+
 # -- time --------------------------------------------------------------------------------------------------------------
 def test_the_clock_is_local_time_and_summer_time_is_seen() -> None:
     with rig(tables={"NTP": {"TimeZone": 14}}) as run:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import zones
@@ -19,6 +19,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     Tree,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
+from ansible_collections.nwcs.hardening.plugins.module_utils.normal import value_of
+from ansible_collections.nwcs.hardening.plugins.module_utils.settings import setting_of
 
 _TRUTH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 NOTHING = frozenset({"", "0.0.0.0", "::", "null"})
@@ -242,26 +244,48 @@ def sources_limit(_ctx: Any, tree: Tree, _item: str, value: list[str]) -> str | 
 
 
 def store_filter(ctx: Any, old: Tree, new: Tree) -> Stored:
-    """The list first, Enable last; switched off first where that is wanted. Addresses that stay keep their place, so
-    that nobody is shut out in between."""
-    raw, changes = old["raw"], []
-    if new["mode"] == "off" and old["mode"] != "off":
-        changes.append(("Enable", "false"))
+    """The list first, then its kind, Enable last; switched off first where that is wanted. Addresses that stay keep
+    their place, so that nobody is shut out in between. An OK proves nothing: what is to let us in is read again before
+    the request that relies on it."""
+    raw, on, was_on = old["raw"], new["mode"] != "off", old["mode"] != "off"
     slots = _slots(raw, new["list"])
     wanted = [source for source in new["sources"] if source not in slots.values()]
     places = [number for number in range(256) if number not in slots]
     places += [number for number, source in slots.items() if source not in new["sources"]]
-    for source in wanted:
-        changes.append((f"{new['list']}[{places.pop(0)}]", source))
-    taken = {int(key[len(new["list"]) + 1 : -1]) for key, _value in changes if key.endswith("]")}
-    for number, source in slots.items():
-        if source not in new["sources"] and number not in taken:
-            changes.append((f"{new['list']}[{number}]", ""))
-    if new["list"] != old["list"]:
-        changes.append(("Type", new["list"]))
-    if new["mode"] != "off" and old["mode"] == "off":
-        changes.append(("Enable", "true"))
-    return ctx.set_table("AccessFilter", changes)
+    added = [(f"{new['list']}[{places.pop(0)}]", source) for source in wanted]
+    taken = {key for key, _source in added}
+    gone = [(f"{new['list']}[{number}]", "") for number, source in slots.items() if source not in new["sources"]]
+    gone = [change for change in gone if change[0] not in taken]
+    kind = [("Type", new["list"])] if new["list"] != old["list"] else []
+    if not on:
+        return ctx.set_table("AccessFilter", [*([("Enable", "false")] if was_on else []), *added, *gone, *kind])
+    if was_on and not kind:  # this list is in force: who comes is let in before who goes
+        first, then = added, gone
+    elif was_on:
+        first, then = [*added, *gone], kind
+    else:
+        first, then = [*added, *gone, *kind], [("Enable", "true")]
+    ctx.set_table("AccessFilter", first)
+    if then:
+        _check_list(ctx, new, whole=then is not gone, kind=not was_on)
+    return ctx.set_table("AccessFilter", then)
+
+
+def _check_list(ctx: Any, new: Tree, whole: bool, kind: bool) -> None:
+    """Refused unless the device holds the addresses that were written (`whole`: no others; `kind`: as the list that
+    counts). What it does not hold could shut us out."""
+    table = ctx.tables(["AccessFilter"])["AccessFilter"]
+    if isinstance(table, Exception):
+        raise table
+    held, wanted = (_addresses(found) for found in (_slots(table, new["list"]).values(), new["sources"]))
+    fits = held == wanted if whole else wanted <= held
+    if not fits or (kind and table.get("Type") != new["list"]):
+        raise Refused(f"{ctx.name}: the device said OK, and its source filter does not hold what was written; what was "
+                      "in force stays.", "Look at the address filter in the device's own pages.")  # fmt: skip
+
+
+def _addresses(sources: Iterable[str]) -> set[str]:
+    return set(value_of(setting_of(("access", "sources")), list(sources)))
 
 
 # -- network cards -----------------------------------------------------------------------------------------------------

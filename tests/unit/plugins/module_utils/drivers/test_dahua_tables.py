@@ -299,8 +299,15 @@ def test_a_store_sends_what_changed_and_switches_on_last() -> None:
 
 def test_the_filter_fills_free_places_and_empties_those_that_go() -> None:
     sent: list[tuple[str, str]] = []
-    ctx = SimpleNamespace(set_table=lambda table, changes: sent.extend(changes) or Stored())
-    old = edit.filter_tree({"Enable": "true", "Type": "TrustList", "TrustList[0]": "a", "TrustList[1]": "b"})
+    held = {"Enable": "true", "Type": "TrustList", "TrustList[0]": "a", "TrustList[1]": "b"}
+
+    def set_table(_table: str, changes: list[tuple[str, str]]) -> Stored:
+        sent.extend(changes)
+        held.update(changes)
+        return Stored()
+
+    ctx = SimpleNamespace(set_table=set_table, tables=lambda names: {name: held for name in names})
+    old = edit.filter_tree(dict(held))
     assert old["mode"] == "allow" and old["sources"] == ["a", "b"]
     edit.store_filter(ctx, old, {**old, "sources": ["b", "c"]})
     assert sent == [("TrustList[2]", "c"), ("TrustList[0]", "")]
