@@ -168,7 +168,7 @@ def _password(family: Any, model: str, text: str) -> dict[str, Any]:
 
 def grade(line: dict[str, Any], secret: bool) -> str:
     """One word for one key of one model."""
-    if "a person must look" in line["why"]:
+    if line["state"] == "manual" or "no documented call reaches it" in line["why"]:
         return "manual"
     if line["state"] in ("unsupported", "not_offered"):
         return line["state"]

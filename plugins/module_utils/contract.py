@@ -36,8 +36,10 @@ NOT_OFFERED = "not_offered"  # the switch does not exist on this model, which me
 UNSUPPORTED = "unsupported"
 UNREADABLE = "unreadable"  # refused, or broken
 UNVERIFIABLE = "unverifiable"  # the answer is not credible (H03)
+MANUAL = "manual"  # no call reaches it: a person must look at the device
 WRITE_ONLY = "write_only"
-STATES = (VALUE, NOT_OFFERED, UNSUPPORTED, UNREADABLE, UNVERIFIABLE, WRITE_ONLY)
+STATES = (VALUE, NOT_OFFERED, UNSUPPORTED, UNREADABLE, UNVERIFIABLE, MANUAL, WRITE_ONLY)
+UNKNOWN = (UNREADABLE, UNVERIFIABLE, MANUAL)  # there may be a value: no difference can be told from this
 
 
 @dataclass(frozen=True)

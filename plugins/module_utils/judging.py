@@ -14,8 +14,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils import compare, pro
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
     NOT_OFFERED,
-    UNREADABLE,
-    UNVERIFIABLE,
+    UNKNOWN,
     VALUE,
     Binding,
     Credential,
@@ -277,4 +276,4 @@ def as_before(key: Key, before: Readings, now: Readings) -> bool | None:
 
 def _unknown(reading: Reading | None) -> bool:
     """Not read, or not to be believed: no difference can be told from it."""
-    return reading is not None and reading.state in (UNREADABLE, UNVERIFIABLE)
+    return reading is not None and reading.state in UNKNOWN

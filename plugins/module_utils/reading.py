@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, probes, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
+    UNKNOWN,
     UNREADABLE,
     UNSUPPORTED,
     UNVERIFIABLE,
@@ -172,7 +173,7 @@ def list_unknown(key: Key, readings: Mapping[Key, Reading]) -> bool:
     for known, reading in readings.items():
         if known[0] == "apis" and (key[0] != "accounts" or known[1] == realm):
             whole.append(reading)
-    return any(reading is not None and reading.state in (UNREADABLE, UNVERIFIABLE) for reading in whole)
+    return any(reading is not None and reading.state in UNKNOWN for reading in whole)
 
 
 def decode(driver: Driver, ctx: Any, trees: Mapping[str, Any]) -> Readings:

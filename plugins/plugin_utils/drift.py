@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     NOT_OFFERED,
+    UNKNOWN,
     UNSUPPORTED,
     VALUE,
     WRITE_ONLY,
@@ -30,7 +31,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")  # worst first
 NOT_CHECKED = ("not_reached", "no_baseline", "not_readable", "still_not_readable", "not_recorded", "clock_not_judged")
 SOMEBODY_ELSE = ("wrong_certificate", "wrong_device")  # errors that are findings too: who answers is not ours
 SKEW_LIMIT = 30  # seconds
-_UNKNOWN = ("unreadable", "unverifiable", UNSUPPORTED)
+_UNKNOWN = (*UNKNOWN, UNSUPPORTED)
 _IDENTITY = {  # identity field -> (kind, severity, key of the same fact)
     "serial": ("other_device", "critical", "facts.serial"),
     "mac": ("other_device", "critical", "facts.mac"),
@@ -398,7 +399,7 @@ class _Comparison:
             self.found.append(finding("not_readable", text, old["value"], None, severity, **_reason(new)))
         elif had in _UNKNOWN and has in (VALUE, NOT_OFFERED, WRITE_ONLY):
             self.found.append(finding("not_recorded", text, None, new["value"], "info"))
-        elif has in ("unreadable", "unverifiable"):
+        elif has in UNKNOWN:
             self.found.append(finding("still_not_readable", text, severity="info", **_reason(new)))
 
     def _one_sided(self, text: str, key: Key, old: Any, new: Any, severity: str) -> None:

@@ -180,6 +180,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "state.unverifiable": ("the answer is not credible", "応答が信用できない"),
     "state.unsupported": ("not supported", "機能なし"),
     "state.not_offered": ("does not exist on this model", "この機種にはない"),
+    "state.manual": ("a person must look", "人による確認が必要"),
     "state.write_only": ("write-only", "書き込み専用"),
     "state.missing": ("not reported", "応答に含まれない"),
     "severity.critical": ("critical", "重大"),

@@ -17,7 +17,7 @@ from driver_cases import FAMILIES, Rig, rig, short_pauses  # noqa: F401
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import reading, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import ipro_session
-from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro_tables import MANUAL
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.ipro_tables import MENUS
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Busy, LoginRefused, Refused
 from ansible_collections.nwcs.hardening.plugins.module_utils.session import Session
 from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Transport
@@ -39,7 +39,7 @@ READ: dict[str, dict[str, Any]] = {
         "facts.model": "WV-S1536L", "facts.firmware": "2.90", "firmware.version": "2.90",
         "storage.edge_recording": True, "identity.overlay_text": "WV-S1536L", "auth.basic_login": True,
         "auth.http_schemes": ["basic", "digest-md5"], "auth.anonymous_api": False, "accounts.anonymous_view": False,
-        "cloud.enabled": "unreadable", "storage.state": "unsupported", "log.local": "unsupported",
+        "cloud.enabled": "manual", "storage.state": "unsupported", "log.local": "unsupported",
         "recording.state": "unsupported",
     },
     "ipro-camera-old": {
@@ -68,7 +68,7 @@ def test_what_the_device_tells_is_read(model: str) -> None:
 def test_the_tables_of_this_test_hold_every_row() -> None:
     looked = {settings.parse_key(key) for rows in READ.values() for key in rows}
     looked |= {("facts", "serial"), ("facts", "mac")}
-    looked |= {settings.pattern_of(key) for key in looked} | {settings.parse_key(key) for key in MANUAL}
+    looked |= {settings.pattern_of(key) for key in looked} | {settings.parse_key(key) for key in MENUS}
     assert {binding.key for binding in IPRO.driver.bindings} <= looked
 
 
@@ -77,10 +77,10 @@ def test_the_tables_of_this_test_hold_every_row() -> None:
 def test_what_no_call_reaches_names_what_a_person_must_look_at(model: str, index: int) -> None:
     with rig(IPRO, model=model) as run:
         found = run.readings()
-        for key, places in MANUAL.items():
+        for key, places in MENUS.items():
             told, place = found[key], places[index]
-            assert told["state"] in ("unreadable", "unsupported") and "value" not in told, key
-            assert place in told["why"] and (not place or "a person must look" in told["why"]), key
+            assert told["state"] in ("manual", "unsupported") and "value" not in told, key
+            assert place in told["why"] and (not place or "no documented call reaches it" in told["why"]), key
             assert place or told["state"] == "unsupported", key
 
 
@@ -88,7 +88,7 @@ def test_a_wish_for_it_is_not_checked_and_says_where_and_nothing_is_sent() -> No
     with rig(IPRO) as run:
         plan = run.plan({"access": {"mode": "allow"}, "dot1x": {"enabled": True}, "cloud": {"enabled": False}})
         for line in plan["outcomes"].values():
-            assert line["outcome"] == "not_checked" and "a person must look" in line["why"], line
+            assert line["outcome"] == "not_checked" and "no documented call reaches it" in line["why"], line
         plan = run.plan({"services": {"snmp_v1": {"enabled": False}}})
         assert plan["outcomes"]["services.snmp_v1.enabled"]["outcome"] == "unsupported"
         assert run.writes() == [] and plan["changes"] == []
@@ -112,7 +112,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, path: str, change: Callable[[bytes
     monkeypatch.setattr(Transport, "request", request)
 
 
-@pytest.mark.parametrize(("word", "state"), [("", "unreadable"), ("maybe", "unreadable"), ("No", "not_offered")])
+@pytest.mark.parametrize(("word", "state"), [("", "manual"), ("maybe", "manual"), ("No", "not_offered")])
 def test_h51_a_camera_that_does_not_say_whether_it_has_a_cloud_service_is_not_one_without(
     word: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +126,7 @@ def test_h51_a_camera_that_does_not_say_whether_it_has_a_cloud_service_is_not_on
         answered(monkeypatch, "get_capability", change)
         told = run.readings()["cloud.enabled"]
         assert told["state"] == state
-        assert state != "unreadable" or ("a person must look" in told["why"] and "does not say" in told["why"])
+        assert state != "manual" or ("no documented call reaches it" in told["why"] and "does not say" in told["why"])
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_onvif_beside_it_reads_and_writes_what_the_calls_cannot() -> None:
         assert found["facts.manufacturer"]["value"] == "i-PRO" and found["facts.model"]["value"] == "WV-S1536L"
         assert found['accounts."live".role']["value"] == "viewer" and found["time.sync"]["state"] == "value"
         assert not [key for key in found if key.startswith("conflicts.")]
-        assert "a person must look" in found["access.mode"]["why"] and found["auth.basic_login"]["value"] is True
+        assert found["access.mode"]["state"] == "manual" and found["auth.basic_login"]["value"] is True
         design = {"identity": {"overlay_text": "cam-7"}, "time": {"sync": "ntp"}, "accounts": {"live": "absent"}}
         result = both(run, design)
         assert {line["outcome"] for line in result["outcomes"].values()} == {"changed"}, result["outcomes"]

@@ -186,7 +186,7 @@ def test_manual_beside_an_api_fills_what_no_api_tells_and_contradicts_the_rest(t
         assert any("@manual" in key and "identity.hostname" in key for key in found)
 
 
-@pytest.mark.parametrize(("days", "state"), [(0, "value"), (-1, "unverifiable")])
+@pytest.mark.parametrize(("days", "state"), [(0, "value"), (-1, "manual")])
 def test_a_device_without_any_api_has_a_whole_sheet_until_the_day(tmp_path: Path, days: int, state: str) -> None:
     told_by_hand = {"facts.model": "HUB-8", "services.telnet.enabled": True, "accounts.admin.role": "administrator"}
     nothing: dict[str, Any] = dict.fromkeys(("nwcs_username", "nwcs_password", "nwcs_apis", "nwcs_scheme", "nwcs_port"))

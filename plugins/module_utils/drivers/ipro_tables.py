@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.nwcs.hardening.plugins.module_utils import auth
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
+    MANUAL,
     NOT_OFFERED,
     UNREADABLE,
     UNSUPPORTED,
@@ -197,14 +198,14 @@ def _storage(tree: Tree) -> str:
     return "none" if not sizes else "ok" if all(sizes) else "degraded" if any(sizes) else "error"
 
 
-def look(where: str, state: str = UNREADABLE) -> Reading:
+def look(where: str, state: str = MANUAL) -> Reading:
     """A named manual check."""
-    why = f"no documented call reaches it, a person must look in the device's own menu at: {where}"
+    why = f"no documented call reaches it, look in the device's own menu at: {where}"
     return Reading(state, why=why, source=_UM)
 
 
 # key: where a camera and a recorder have it; "" where the sources do not say that such a device has it at all
-MANUAL: dict[str, tuple[str, str]] = {
+MENUS: dict[str, tuple[str, str]] = {
     "auth.lockout_attempts": ("User management, Security: failures before a lock (default 5 within 10 s)", ""),
     "auth.lockout_minutes": ("User management, Security: how long a lock lasts (default 30 s)", ""),
     "access.mode": ("User management, Host authentication (source addresses)", "host authentication"),
@@ -228,12 +229,12 @@ MANUAL: dict[str, tuple[str, str]] = {
 
 
 def _manual(key: str) -> Binding:
-    places = dict(zip((CAMERA, RECORDER), MANUAL[key], strict=True))
+    places = dict(zip((CAMERA, RECORDER), MENUS[key], strict=True))
 
     def get(tree: Tree) -> Reading:
         where = places[tree["kind"]]
         # A service can be seen from outside: without a switch it fails where it answers all the same (H07).
-        state = UNSUPPORTED if key.startswith("services.") else UNREADABLE
+        state = UNSUPPORTED if key.startswith("services.") else MANUAL
         return look(where, state) if where else Reading(UNSUPPORTED, why=f"a {tree['kind']} is not known to have it")
 
     return _read(key, "kind", get, _UM)
@@ -257,5 +258,5 @@ BINDINGS: tuple[Binding, ...] = (
     _read("recording.state", "cameras", _all_cameras, "recorders: Cameras"),
     _read("storage.state", "disks", _storage, "recorders: Disks"),
     _read("log.local", "error_log", lambda tree: True, "recorders: Error log"),
-    *(_manual(key) for key in MANUAL),
+    *(_manual(key) for key in MENUS),
 )  # fmt: skip

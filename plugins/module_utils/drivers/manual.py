@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
-    UNVERIFIABLE,
+    MANUAL,
     Binding,
     Context,
     Credential,
@@ -70,5 +70,5 @@ def _get(tree: Mapping[Any, Any], key: Any) -> Reading:
     entry = tree[key]
     source = f"typed in by {entry['by']} on {entry['on']}"
     if datetime.datetime.now(datetime.UTC).date().isoformat() > entry["until"]:
-        return Reading(UNVERIFIABLE, None, f"{source}, valid until {entry['until']}: look at the device again", source)
+        return Reading(MANUAL, None, f"{source}, valid until {entry['until']}: look at the device again", source)
     return Reading.of(settings.normalise(key, entry["value"]), source)

@@ -97,7 +97,7 @@ def test_an_item_that_must_not_be():
     assert compare.difference(role, Want("viewer"), Reading.of(ABSENT)).kind == "missing"
 
 
-@pytest.mark.parametrize("state", ["unsupported", "unreadable", "unverifiable", "write_only"])
+@pytest.mark.parametrize("state", ["unsupported", "unreadable", "unverifiable", "manual", "write_only"])
 @pytest.mark.parametrize("wanted", [False, True, ABSENT])
 def test_unknown_is_never_compliant(state, wanted):
     found = compare.difference(("services", "ftp", "enabled"), Want(wanted), Reading(state, why="because"))

@@ -163,7 +163,7 @@ def test_documents_beyond_the_model():
         assert [f["kind"] for f in found] == ["not_readable"] and drift.is_not_checked(found[0])
 
 
-@pytest.mark.parametrize("state", ["unreadable", "unverifiable", "unsupported"])
+@pytest.mark.parametrize("state", ["unreadable", "unverifiable", "manual", "unsupported"])
 def test_what_cannot_be_read_any_more_is_not_checked_and_not_clean(state):
     found = findings(snapshot(readings={"identity.name": unknown(state, "HTTP 500")}))
     assert [(f["kind"], f["args"]["why"]) for f in found] == [("not_readable", "HTTP 500")]
@@ -188,8 +188,9 @@ def test_a_list_of_accounts_that_is_not_credible_says_nothing_of_any_account():
     assert [f["kind"] for f in again] == ["still_not_readable"] and drift.is_not_checked(again[0])
 
 
-def test_unsupported_then_and_now_is_silent_and_unreadable_is_not():
-    readings = {"video.authentication": unknown("unreadable"), "log.local": unknown("unsupported")}
+@pytest.mark.parametrize("state", ["unreadable", "unverifiable", "manual"])
+def test_unsupported_then_and_now_is_silent_and_unknown_is_not(state):
+    readings = {"video.authentication": unknown(state), "log.local": unknown("unsupported")}
     found = findings(snapshot(readings=readings), readings=readings)
     assert [(f["kind"], f["key"]) for f in found] == [("still_not_readable", "video.authentication")]
 
