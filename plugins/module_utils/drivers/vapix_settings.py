@@ -169,6 +169,7 @@ def min_length(tree: Tree) -> Any:
 GROUPS = ("System.BoaGroupPolicy.admin", "System.BoaGroupPolicy.operator", "System.BoaGroupPolicy.viewer")
 HTTPS_ONLY = (*GROUPS, "HTTPS.Enabled")
 OLD_TLS = ("HTTPS.AllowTLS1", "HTTPS.AllowTLS11")
+SSL3 = "HTTPS.AllowSSLV3"  # of older firmware, beside those two
 
 
 def get_http(tree: Tree) -> Any:
@@ -185,8 +186,8 @@ def put_http(tree: Tree, value: bool) -> None:
 
 
 def get_https_only(tree: Tree) -> Any:
-    http, https = get_http(tree), flag(tree, "HTTPS.Enabled")
-    return (not http) and https if isinstance(http, bool) and isinstance(https, bool) else http
+    http = get_http(tree)
+    return False if http is True else flag(tree, "HTTPS.Enabled") if http is False else http
 
 
 def put_https_only(tree: Tree, value: bool) -> None:
@@ -251,6 +252,9 @@ def http_ports_limits(ctx: Any, tree: Tree, item: str, value: list[int]) -> str 
 
 
 def get_tls(tree: Tree) -> Any:
+    three = flag(tree, SSL3)
+    if three is True or isinstance(three, Reading):
+        return "SSL 3.0" if three is True else three
     one, eleven = flag(tree, OLD_TLS[0]), flag(tree, OLD_TLS[1])
     for found in (one, eleven):
         if not isinstance(found, bool):
@@ -260,6 +264,7 @@ def get_tls(tree: Tree) -> Any:
 
 def put_tls(tree: Tree, value: str) -> None:
     if get_tls(tree) != value:
+        put_flag(tree, SSL3, False)
         put_flag(tree, OLD_TLS[0], value == "1.0")
         put_flag(tree, OLD_TLS[1], value in ("1.0", "1.1"))
 

@@ -167,7 +167,7 @@ BINDINGS: tuple[Binding, ...] = (
     # TLS
     row("tls.https_only", s.HTTPS_ONLY, s.get_https_only, s.put_https_only, "8", limits=s.http_limits,
         moves=(("services", "http", "enabled"), ("services", "https", "enabled"))),
-    row("tls.min_version", s.OLD_TLS, s.get_tls, s.put_tls, "8", limits=s.tls_limits, absent=_UNLISTED),
+    row("tls.min_version", (*s.OLD_TLS, s.SSL3), s.get_tls, s.put_tls, "8", limits=s.tls_limits, absent=_UNLISTED),
     row("tls.ciphers", "HTTPS.Ciphers", s.get_ciphers, s.put_ciphers, "8", limits=s.cipher_limits),
     # network
     row("network.addressing", "Network.BootProto", net.addressing, None, "22"),

@@ -281,6 +281,27 @@ def test_what_the_device_cannot_take_is_said_before(key: str, document: str, val
     assert row.limits(context(), trees()[document], item, value)
 
 
+@pytest.mark.parametrize("https", [{}, {"HTTPS.Enabled": "perhaps"}, {"HTTPS.Enabled": "no"}, {"HTTPS.Enabled": "yes"}])
+def test_https_only_is_never_told_while_plain_http_is_there(https: dict[str, str]) -> None:
+    """Also where nothing, or nothing known, is told of HTTPS."""
+    there = {f"System.BoaGroupPolicy.{group}": "both" for group in ("admin", "operator", "viewer")}
+    row = binding("tls.https_only", "param")
+    assert row.get(there | https) is False
+    closed = {name: "https" for name in there}
+    assert row.get(closed) is ABSENT and row.get(closed | {"HTTPS.Enabled": "yes"}) is True
+    assert isinstance(row.get(closed | {"HTTPS.Enabled": "perhaps"}), Reading)
+
+
+def test_ssl_3_of_older_firmware_counts_for_the_lowest_version_and_goes_with_the_others() -> None:
+    """Two switches told nothing of it (AXIS M1065-LW and AxisPowershell list HTTPS.AllowSSLV3)."""
+    row = binding("tls.min_version", "param", write=True)
+    tree = {"HTTPS.AllowSSLV3": "yes", "HTTPS.AllowTLS1": "no", "HTTPS.AllowTLS11": "no"}
+    assert row.get(tree) == "SSL 3.0"
+    assert isinstance(row.get({**tree, "HTTPS.AllowSSLV3": "banana"}), Reading)
+    row.put(tree, "1.2")
+    assert tree == dict.fromkeys(tree, "no") and row.get(tree) == "1.2"
+
+
 @pytest.mark.parametrize("name", ["Network.ZeroConf.Enabled", "System.AccessLog", "Network.HostName"])
 def test_a_parameter_that_is_not_there_is_never_made(name: str) -> None:
     key = {"Network.ZeroConf.Enabled": "services.zeroconf.enabled", "System.AccessLog": "log.auth_events",
