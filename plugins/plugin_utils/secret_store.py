@@ -127,10 +127,13 @@ class SecretStore:
             changed = False
             for name, part in own.items():
                 entry = entries.setdefault(name, {"current": None, "pending": None, "previous": []})
-                # Another process may have proven ours already, and even have replaced it.
-                if any(p["value"] == part["value"] and p.get("proven") for p in parts_of(entry)):
+                waits = bool(entry["pending"]) and entry["pending"]["value"] == part["value"]
+                proven = [p for p in parts_of(entry) if p["value"] == part["value"] and p.get("proven")]
+                # Another process may have proven ours already, and even have replaced it. One that was in force before,
+                # and that the site gives again, is not ours.
+                if not waits and any(str(p.get("at", "")) >= str(part.get("at", "")) for p in proven):
                     continue
-                if entry["pending"] and entry["pending"]["value"] == part["value"]:
+                if waits:
                     entry["pending"] = None
                 older = [p for p in entry["previous"] if p["value"] != part["value"]]
                 entry["previous"] = [entry["current"], *older][:KEEP] if entry["current"] else older

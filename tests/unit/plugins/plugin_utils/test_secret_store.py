@@ -79,6 +79,14 @@ class TestLife:
         assert again.candidates(NAME) == [("current", "First-Pass-1")]
         assert "Second-Pass-2" in again.values()  # dropped is not forgotten
 
+    def test_one_that_the_site_gives_again_is_in_force_again(self, store: SecretStore, tmp_path: Path) -> None:
+        for password in ("Given-Pass-1", "Given-Pass-2", "Given-Pass-1"):
+            store.prepare({NAME: password}, "harden")
+            store.promote([NAME])
+        again = store_in(tmp_path)
+        assert again.candidates(NAME) == [("current", "Given-Pass-1")]
+        assert [part["value"] for part in again.entries()[NAME]["previous"]] == ["Given-Pass-2"]
+
     def test_a_pending_one_that_may_be_in_force_survives_the_next(self, store: SecretStore) -> None:
         for number in range(3):
             store.prepare({NAME: f"Try-{number}"}, "harden")
