@@ -135,8 +135,8 @@ class SecretStore:
                     continue
                 if waits:
                     entry["pending"] = None
-                older = [p for p in entry["previous"] if p["value"] != part["value"]]
-                entry["previous"] = [entry["current"], *older][:KEEP] if entry["current"] else older
+                older = [p for p in (entry["current"], *entry["previous"]) if p and p["value"] != part["value"]]
+                entry["previous"] = older[:KEEP]
                 entry["current"] = {**part, "sent": True, "proven": now()}
                 changed = True
             return changed

@@ -80,7 +80,7 @@ class TestLife:
         assert "Second-Pass-2" in again.values()  # dropped is not forgotten
 
     def test_one_that_the_site_gives_again_is_in_force_again(self, store: SecretStore, tmp_path: Path) -> None:
-        for password in ("Given-Pass-1", "Given-Pass-2", "Given-Pass-1"):
+        for password in ("Given-Pass-1", "Given-Pass-2", "Given-Pass-1", "Given-Pass-1"):
             store.prepare({NAME: password}, "harden")
             store.promote([NAME])
         again = store_in(tmp_path)
