@@ -63,7 +63,7 @@ def getinfo(device: IproCamera, args: dict[str, str]) -> Response:
             f"PRODUCT_NAME={about['Model']}",
             "DESTINATION=J",
             f"SDrec={_switch(web['sd_recording'])}",
-            f"SDrec2={_switch(False)}",
+            f"SDrec2={_switch(web['sd_recording_2'])}",
             "sAlarm=1",
             "sRtspMode_h264=1",
             "iTransmit_h264=1",

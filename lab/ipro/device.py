@@ -44,6 +44,7 @@ WEB = {
     "srtp": False,
     "alteration_detection": False,
     "sd_recording": True,
+    "sd_recording_2": False,
 }
 MAX_UIDS = 16
 

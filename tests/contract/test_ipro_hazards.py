@@ -54,6 +54,13 @@ READ: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(("first", "second", "told"), [
+    (False, False, False), (True, False, True), (False, True, True), (True, True, True)])  # fmt: skip
+def test_a_camera_that_records_either_of_its_streams_records(first: bool, second: bool, told: bool) -> None:
+    with rig(IPRO, web={"sd_recording": first, "sd_recording_2": second}) as run:
+        assert run.readings()["storage.edge_recording"]["value"] is told
+
+
 @pytest.mark.parametrize("model", READ)
 def test_what_the_device_tells_is_read(model: str) -> None:
     with rig(IPRO, model=model) as run:
@@ -110,6 +117,16 @@ def answered(monkeypatch: pytest.MonkeyPatch, path: str, change: Callable[[bytes
         return dataclasses.replace(answer, body=change(answer.body)) if fits else answer
 
     monkeypatch.setattr(Transport, "request", request)
+
+
+@pytest.mark.parametrize(("word", "state"), [(b"", "value"), (b"maybe", "unverifiable")])
+def test_h51_a_second_stream_of_which_nobody_knows_whether_it_is_recorded(
+    word: bytes, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rig(IPRO, web={"sd_recording": False}) as run:
+        answered(monkeypatch, "getinfo", lambda body: body.replace(b"SDrec2=disable", b"SDrec2=" + word))
+        told = run.readings()["storage.edge_recording"]
+        assert told["state"] == state and told.get("value", False) is False
 
 
 @pytest.mark.parametrize(("word", "state"), [("", "manual"), ("maybe", "manual"), ("No", "not_offered")])

@@ -132,7 +132,7 @@ DOCUMENTS: tuple[Document, ...] = (
     Document("login", _fetch_login),
     Document("kind", lambda ctx: {"kind": ctx.kind}),
     Document("info", _fetch_info, rest=lambda tree: sorted(
-        (name, value) for name, value in tree.items() if name in ("PRODUCT_NAME", "DESTINATION", "SDrec2"))),
+        (name, value) for name, value in tree.items() if name in ("PRODUCT_NAME", "DESTINATION"))),
     Document("capability", _fetch_capability, rest=lambda tree: sorted(tree.items())),
     Document("title", _fetch_title, _store_title),
     Document("applications", _fetch_applications, rest=lambda tree: tree["applications"]),
@@ -156,7 +156,12 @@ def _text(field: str) -> Callable[[Tree], Any]:
 
 
 def _edge(tree: Tree) -> Any:
-    return {"enable": True, "disable": False}.get(tree["SDrec"], tree["SDrec"]) if "SDrec" in tree else ABSENT
+    """Two streams may be recorded, each with a word of its own; a camera may leave that of the second one empty."""
+    words = [tree[name] for name in ("SDrec", "SDrec2") if name in tree and (name == "SDrec" or tree[name])]
+    odd = next((word for word in words if word not in ("enable", "disable")), None)
+    if "enable" in words or odd is not None:
+        return True if "enable" in words else odd
+    return False if "SDrec" in tree else ABSENT
 
 
 def _title_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
