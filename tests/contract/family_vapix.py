@@ -61,6 +61,8 @@ ROW = Family(
     writes=(
         Write("bool", {"services": {"zeroconf": {"enabled": False}}}, "services.zeroconf.enabled",
               _parameter("Network.ZeroConf.Enabled"), "no"),
+        Write("asked for", {"services": {"lldp": {"enabled": False}}}, "services.lldp.enabled",
+              lambda device: device.rest["lldp"]["activated"], False),
         Write("str", {"identity": {"hostname": "cam-7"}}, "identity.hostname", _parameter("Network.HostName"), "cam-7"),
         Write("name", {"identity": {"name": "North Gate"}}, "identity.name",
               _parameter("Network.Bonjour.FriendlyName", "Network.UPnP.FriendlyName"), ["North Gate", "North Gate"]),

@@ -27,6 +27,7 @@ NETWORK = "/axis-cgi/network_settings.cgi"
 SSH = "/axis-cgi/ssh.cgi"
 SSH_USERS = "/ssh/v2/users"
 SNMP = "/snmp/v1"
+LLDP = "/lldp/v1/activated"
 DISKS = "/axis-cgi/disks/list.cgi"
 PASSPHRASE = "/user-management/v2/settings/passphraseComplexity"
 POLICIES = ("none", "length", "complex")
@@ -240,6 +241,22 @@ def store_snmp(ctx: Any, old: Tree, new: Tree) -> Stored | None:
         ctx.rest("PATCH", f"{SNMP}/snmp{version}/enabled", new[version])
     if new["enabled"] and not old["enabled"]:
         ctx.rest("PATCH", SNMP, {"enabled": True})
+    return None
+
+
+def fetch_lldp(ctx: Any) -> Tree:
+    """{activated}, of the LLDP Configuration API (developer.axis.com, device configuration), where it is released."""
+    if ctx.version < RELEASED_REST:
+        raise Unsupported(f"{ctx.name}: this firmware has no switch for LLDP.")
+    activated = ctx.rest("GET", LLDP)
+    if not isinstance(activated, bool):
+        raise BadAnswer(f"{ctx.name}: {LLDP}: the answer has another shape.")
+    return {"activated": activated}
+
+
+def store_lldp(ctx: Any, old: Tree, new: Tree) -> Stored | None:
+    if new["activated"] != old["activated"]:
+        ctx.rest("PATCH", LLDP, new["activated"])
     return None
 
 

@@ -44,6 +44,7 @@ DOCUMENTS: tuple[Document, ...] = (
     Document("ssh", apis.fetch_ssh, apis.store_ssh),
     Document("ssh_users", apis.fetch_ssh_users, rest=_all),
     Document("snmp", apis.fetch_snmp, apis.store_snmp),
+    Document("lldp", apis.fetch_lldp, apis.store_lldp, on_demand=True),
     Document("disks", apis.fetch_disks, rest=lambda tree: {name: disk["encrypted"] for name, disk in tree.items()}),
     Document("firewall", firewall.fetch, firewall.store, transaction="firewall",
              rest=lambda tree: [rule for rule in tree["rules"] if rule.get("ruleType") == "LIMIT"]),
@@ -58,7 +59,6 @@ _UNLISTED = Reading(UNSUPPORTED, why="the device does not list the parameter for
 _THROTTLE = Reading(
     UNSUPPORTED, why="AXIS slows repeated failures down and never locks an account (auth.throttle)", source="param"
 )
-_LLDP = Reading(UNSUPPORTED, why="no switch is known before AXIS OS 12, and its fields there are not known", source="")
 _TELNET = Reading(NOT_OFFERED, why="AXIS offers no Telnet; its port is looked at from outside", source="fact sheet 9")
 _OLD = Reading(UNSUPPORTED, why="the device does not tell it", source="")
 
@@ -132,7 +132,8 @@ BINDINGS: tuple[Binding, ...] = (
     _service("ws_discovery", "WebService.DiscoveryMode.Discoverable", "9"),
     _service("zeroconf", "Network.ZeroConf.Enabled", "9"),
     _service("arp_ping", "Network.ARPPingIPAddress.Enabled", "9", _GONE),
-    row("services.lldp.enabled", (), lambda tree: ABSENT, None, "9", absent=_LLDP),
+    _other("services.lldp.enabled", "lldp", lambda tree: tree["activated"],
+           lambda tree, value: tree.update(activated=value), "9"),
     flag_row("services.web_interface.enabled", "System.WebInterfaceDisabled", "9", inverted=True, absent=_UNLISTED),
     _service("socks", "SOCKS.Enabled", "9"),
     *(row(f"services.{name}.enabled", ("SNMP.Enabled", f"SNMP.{version}"), s.snmp_get(version), s.snmp_put(version),

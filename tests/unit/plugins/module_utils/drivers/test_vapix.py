@@ -545,6 +545,23 @@ def test_accounts_for_ssh_only_are_looked_at_where_ssh_is_on() -> None:
         apis.fetch_ssh_users(ctx)
 
 
+def test_lldp_has_one_switch_where_its_api_is_released() -> None:
+    place = "/config/rest/lldp/v1/activated"
+    answers: dict[str, Any] = {f"GET {place}": {"status": "success", "data": True}, place: {"status": "success"}}
+    ctx = context(answers)
+    tree = apis.fetch_lldp(ctx)
+    apis.store_lldp(ctx, tree, dict(tree))
+    assert tree == {"activated": True} and [method for method, _path, _body in ctx.transport.sent] == ["GET"]
+    apis.store_lldp(ctx, tree, {"activated": False})
+    method, path, body = ctx.transport.sent[-1]
+    assert (method, path, json.loads(body)) == ("PATCH", place, {"data": False})
+    with pytest.raises(Unsupported):
+        apis.fetch_lldp(context(answers, "11.8"))
+    answers[f"GET {place}"] = {"status": "success", "data": "on"}
+    with pytest.raises(BadAnswer):
+        apis.fetch_lldp(context(answers))
+
+
 def test_snmp_by_rest_where_the_parameters_have_gone() -> None:
     place = "/config/rest" + apis.SNMP
     parts = {"snmpV1": {"enabled": True}, "snmpV2": {"enabled": False}, "snmpV3": {"enabled": False}}

@@ -32,6 +32,7 @@ OTHERS = {
     "wired": {"device": "eth0", "enabled": False},
     "ssh": {"enabled": True},
     "snmp": {"enabled": False, "V1": True, "V2": True, "V3": False},
+    "lldp": {"activated": True},
     "disks": {"SD_DISK": {"status": "OK", "group": "S0", "encrypted": "false"}},
     "firewall": {"activated": False, "policy": "ACCEPT", "rules": [], "pending": False},
 }  # fmt: skip
@@ -102,6 +103,7 @@ ROWS: list[tuple[str, str, Any, Any, dict[str, Any]]] = [
     ("services.snmp_v2c.enabled", "param", False, True, {"SNMP.Enabled": "yes", "SNMP.V2c": "yes"}),
     ("services.snmp_v3.enabled", "param", False, True, {"SNMP.Enabled": "yes", "SNMP.V3": "yes"}),
     ("services.snmp_v1.enabled", "snmp", False, True, {"enabled": True, "V2": False}),
+    ("services.lldp.enabled", "lldp", True, False, {"activated": False}),
     ("services.snmp_v2c.enabled", "snmp", False, True, {"enabled": True, "V1": False}),
     ("services.snmp_v3.enabled", "snmp", False, True, {"enabled": True, "V1": False, "V2": False, "V3": True}),
     ("services.ssh.enabled", "ssh", True, False, {"enabled": False}),
@@ -156,7 +158,6 @@ READ: list[tuple[str, str, Any]] = [
     ("services.telnet.enabled", "param", NOT_OFFERED),
     ("services.ftp.enabled", "param", NOT_OFFERED),
     ("services.arp_ping.enabled", "param", NOT_OFFERED),
-    ("services.lldp.enabled", "param", UNSUPPORTED),
     ("services.ssh.enabled", "param", UNSUPPORTED),
     ("network.addressing", "param", "dhcp"),
     ("network.address", "param", ["192.0.2.30/24"]),
