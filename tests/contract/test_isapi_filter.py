@@ -123,3 +123,19 @@ def test_a_filter_that_shall_be_off_goes_off_although_its_list_is_refused(monkey
         result = run.harden({"access": {"mode": "off", "sources": ["127.0.0.1", "192.0.2.10"]}})
         assert result["outcomes"]["access.mode"]["outcome"] == "changed", result["outcomes"]
         assert result["outcomes"]["access.sources"]["outcome"] == "refused" and armed(run) == ("false", False)
+
+
+def test_a_range_in_the_list_is_not_overlooked_when_the_filter_is_switched_on() -> None:
+    """Our own address is in it: as a list of who stays out it would have shut us out."""
+    with rig(ISAPI) as run:
+        entry = ("<IPFilterAddress><id>1</id><addressFilterType>range</addressFilterType><AddressRange>"
+                 "<startIPAddress>127.0.0.0</startIPAddress><endIPAddress>127.255.255.255</endIPAddress>"
+                 "</AddressRange></IPFilterAddress>")  # fmt: skip
+        head, mark, tail = run.device.documents[PATH].partition("</IPFilterAddressList>")
+        assert mark
+        run.device.documents[PATH] = head + entry + mark + tail
+        assert run.readings()["access.sources"]["state"] == "unverifiable"
+        result = run.harden({"access": {"mode": "deny", "sources": ["192.0.2.9"]}})
+        said = {key: line["outcome"] for key, line in result["outcomes"].items()}
+        assert said == {"access.mode": "guarded", "access.sources": "not_checked"}
+        assert entry in run.device.documents[PATH] and armed(run)[0] == "false"

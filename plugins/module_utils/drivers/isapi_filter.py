@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Stored
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, UNVERIFIABLE, Reading, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_answers import number
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import IsapiContext
@@ -17,6 +18,8 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Devic
 Tree = dict[str, str]
 IP_FILTER = "System/Network/ipFilter"
 _LIST = "IPFilterAddressList"
+_KNOWN = re.compile(r"id|permissionType|addressFilterType|(AddressMask/)?(ipAddress|ipv6Address|bitMask|bitMaskIPV6)")
+_NOTHING_MORE = ("", "0.0.0.0", "::", "255.255.255.255")  # of an element beside the address
 _LEFT = "The address filter could not be brought back to what it was; it may be open. Look at it."
 
 
@@ -42,7 +45,29 @@ def mode_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
     return None if there else "the device does not list this switch"
 
 
-def filter_sources(tree: Tree) -> list[str]:
+def filter_sources(tree: Tree) -> Any:
+    """UNVERIFIABLE where an entry says more than one address or network: nobody would know whom else it lets in."""
+    if odd := _odd(tree):
+        why = f"an entry of the address filter has {odd}, which is not known here; look at it in the device's own pages"
+        return Reading(UNVERIFIABLE, None, why, "ip_filter")
+    return _sources(tree)
+
+
+def _odd(tree: Tree) -> str:
+    """The first element of an entry that says something beyond its address (ranges, masks by other names); or ""."""
+    for node in xml.find(tree, f"{_LIST}/IPFilterAddress"):
+        entry = xml.as_document(tree, node)
+        filled = {path: word for path, word in xml.leaves(entry) if word not in _NOTHING_MORE}
+        if xml.child(tree, node, "addressFilterType").lower() not in ("", "mask"):
+            return f"the kind {filled['addressFilterType'][:40]!r}"
+        if odd := next((path for path in filled if not _KNOWN.fullmatch(path)), ""):
+            return odd[:80]
+        if len([path for path in filled if path.endswith(("ipAddress", "ipv6Address"))]) > 1:
+            return "two addresses"
+    return ""
+
+
+def _sources(tree: Tree) -> list[str]:
     found = []
     for node in xml.find(tree, f"{_LIST}/IPFilterAddress"):
         v4 = xml.child(tree, node, "AddressMask/ipAddress") or xml.child(tree, node, "ipAddress")
@@ -55,7 +80,7 @@ def filter_sources(tree: Tree) -> list[str]:
 
 def put_filter_sources(tree: Tree, value: list[str]) -> None:
     """In the form of the entries that are there, else in the long form; storing finds out whether that was right."""
-    if sorted(filter_sources(tree)) != sorted(value):
+    if sorted(_sources(tree)) != sorted(value):
         _rewrite(tree, value, plain=_is_plain(tree))
 
 
@@ -101,7 +126,7 @@ def _rewrite(tree: Tree, value: list[str], plain: bool) -> None:
 def store_filter(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
     """The list is written unarmed and read back; only what then stands there is armed. Nothing is left half done: the
     new filter is in force, or the old one. One that shall be off stays off, whatever becomes of its list."""
-    if sorted(filter_sources(new)) == sorted(filter_sources(old)):
+    if sorted(_sources(new)) == sorted(_sources(old)):
         return Stored(_put(ctx, new))
     armed, back = xml.flag(new, "enabled") not in (False, ABSENT), dict(old)  # a word that nobody knows may be on
     if not armed and xml.has(back, "enabled"):
@@ -121,11 +146,11 @@ def store_filter(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
 
 def _stage(ctx: IsapiContext, old: Tree, new: Tree) -> tuple[Tree, bool]:
     """Write the list unarmed, in the form that the device takes. What now stands there, and whether it says restart."""
-    wanted, restart = sorted(filter_sources(new)), False
+    wanted, restart = sorted(_sources(new)), False
     forms = [_is_plain(new)] if xml.find(old, f"{_LIST}/IPFilterAddress") or not wanted else [False, True]
     for plain in forms:
         staged = dict(new)
-        _rewrite(staged, filter_sources(new), plain)
+        _rewrite(staged, _sources(new), plain)
         xml.put_flag(staged, "enabled", False)
         try:
             restart |= _put(ctx, staged)
@@ -133,7 +158,8 @@ def _stage(ctx: IsapiContext, old: Tree, new: Tree) -> tuple[Tree, bool]:
             if plain is forms[-1]:
                 raise
             continue
-        if sorted(filter_sources(ctx.fetch(IP_FILTER, "ip_filter"))) == wanted:
+        held = ctx.fetch(IP_FILTER, "ip_filter")
+        if sorted(_sources(held)) == wanted and not _odd(held):
             return staged, restart
     raise Refused(f"{ctx.name}: the filter does not hold the addresses that were written, so it was not armed.")
 
@@ -158,4 +184,4 @@ def _brought_back(ctx: IsapiContext, old: Tree) -> bool:
         held = ctx.fetch(IP_FILTER, "ip_filter")
     except DeviceError:
         return False
-    return xml.flag(held, "enabled") == xml.flag(old, "enabled") and filter_sources(held) == filter_sources(old)
+    return xml.flag(held, "enabled") == xml.flag(old, "enabled") and _sources(held) == _sources(old)

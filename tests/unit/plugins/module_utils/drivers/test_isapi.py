@@ -330,6 +330,29 @@ def test_the_filter_keeps_the_form_that_came(entry: str) -> None:
     assert ip_filter.filter_limits(None, tree, "", ["2001:db8::1"]) and ip_filter.filter_limits(None, tree, "", ["x"])
 
 
+RANGE = ("<addressFilterType>range</addressFilterType><AddressRange><startIPAddress>10.0.0.0</startIPAddress>"
+         "<endIPAddress>10.9.9.9</endIPAddress></AddressRange>")  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "told"), [
+    (RANGE, "range"),
+    ("<AddressMask><ipAddress>192.0.2.10</ipAddress><subnetMask>255.255.0.0</subnetMask></AddressMask>", "subnetMask"),
+    ("<AddressMask><ipAddress>192.0.2.10</ipAddress><ipv6Address>2001:db8::1</ipv6Address></AddressMask>", "two"),
+    ("<addressFilterType>mask</addressFilterType><AddressRange><startIPAddress>0.0.0.0</startIPAddress></AddressRange>"
+     "<AddressMask><ipAddress>192.0.2.10</ipAddress><subnetMask>255.255.255.255</subnetMask>"
+     "<ipv6Address>::</ipv6Address></AddressMask>", ""),
+])  # fmt: skip
+def test_h41_an_entry_that_lets_in_more_than_one_address_is_not_told_as_one_or_as_none(entry: str, told: str) -> None:
+    tree = doc(f"<IPFilter {NS}><enabled>true</enabled><permissionType>allow</permissionType><IPFilterAddressList>"
+               f"{PLAIN}<IPFilterAddress><id>2</id><permissionType>allow</permissionType>{entry}</IPFilterAddress>"
+               "</IPFilterAddressList></IPFilter>")  # fmt: skip
+    found = ip_filter.filter_sources(tree)
+    if told:
+        assert isinstance(found, Reading) and found.state == "unverifiable" and told in found.why
+    else:
+        assert found == ["192.0.2.1", "192.0.2.10"]
+
+
 class Stubborn:
     """A device that takes every filter and keeps its list."""
 
