@@ -172,3 +172,8 @@ HIDDEN = frozenset(["webcontrol_parms"])
 # In force from the next start on.
 AT_START = ("webcontrol_localhost", "stream_localhost", "stream_port", "webcontrol_lock_attempts")
 SWITCHES = frozenset(name for name, value in DEFAULTS.items() if value in ("on", "off"))
+# What a camera with a file of its own tells beside the main settings (there are more).
+CAMERA = tuple(name for name in DEFAULTS if name.startswith("on_")) + (
+    "camera_name", "text_left", "threshold", "picture_output", "movie_output", "movie_output_motion", "stream_port",
+    "stream_localhost", "stream_auth_method",
+)  # fmt: skip

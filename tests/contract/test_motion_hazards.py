@@ -101,6 +101,57 @@ def test_streams_ask_for_a_login_with_the_account_there_is_or_one_whose_password
         assert run.device.has_password("stream_authentication", "viewer", "Str3am-Passw0rd")
 
 
+def test_streams_with_a_way_to_log_in_and_no_account_are_open_to_everybody() -> None:
+    """motion has nobody to compare with, and lets in whoever comes (seen on motion itself)."""
+    design, secrets = {"video": {"authentication": True}}, {"accounts.viewer@stream": "Str3am-Passw0rd"}
+    with rig(MOTION) as run:
+        run.lab.call(lambda: run.device.force(stream_auth_method="2", stream_authentication=None))
+        assert run.readings()["video.authentication"]["value"] is False
+        assert run.harden(design, secrets=secrets)["outcomes"]["video.authentication"]["outcome"] == "changed"
+        assert run.device.has_password("stream_authentication", "viewer", "Str3am-Passw0rd")
+        assert run.readings()["accounts.anonymous_view"]["value"] is False
+
+
+OPEN = {"camera_name": "yard", "stream_auth_method": "0", "on_event_start": "touch /x", "movie_output": "on"}
+
+
+def test_a_camera_with_settings_of_its_own_counts_as_much_as_the_main_ones() -> None:
+    """Its own values hold for it at the shared port of the streams, too, and no main value reaches them."""
+    design = {"video": {"authentication": True}, "services": {"commands": {"enabled": False}},
+              "identity": {"overlay_text": "gate"}}  # fmt: skip
+    secure = {"stream_auth_method": "2", "on_motion_detected": "x"}
+    with rig(MOTION, own={"101": {"camera_name": "gate"}, "102": OPEN | {"text_left": "Sato's house"}}) as run:
+        run.lab.call(lambda: run.device.force(**secure))
+        readings = run.readings()
+        assert readings["video.authentication"]["value"] is False
+        assert readings["accounts.anonymous_view"]["value"] is True and "102/current" in str(
+            readings["accounts.anonymous_view"])  # fmt: skip
+        assert readings["services.commands.enabled"]["value"] is True
+        assert readings["identity.overlay_text"]["value"] == "Sato's house"
+        assert readings['recording.jobs."101 gate".state']["value"] == "idle"
+        assert readings['recording.jobs."102 yard".state']["value"] == "active"
+        outcomes = run.harden(design)["outcomes"]
+        assert {outcomes[key]["outcome"] for key in ("video.authentication", "services.commands.enabled",
+                                                     "identity.overlay_text")} == {"changed"}  # fmt: skip
+        assert run.device.stored["102/stream_auth_method"] == "2"
+        assert not (run.device.stored["102/on_event_start"] or "").strip()
+        assert run.readings()["accounts.anonymous_view"]["value"] is False and run.plan(design)["changes"] == []
+
+
+def test_a_port_of_one_camera_is_a_way_to_the_streams(free_port: int) -> None:
+    port = free_port
+    own = {"101": {"stream_port": str(port), "stream_localhost": "off", "stream_auth_method": "0"}}
+    with rig(MOTION, own=own) as run:
+        run.lab.call(lambda: run.device.force(stream_localhost="on"))
+        readings = run.readings()
+        assert readings["services.stream.interface"]["value"] == "all"
+        assert port in readings["services.stream.ports"]["value"]
+        assert readings["accounts.anonymous_view"]["value"] is True
+        result = run.harden({"services": {"stream": {"enabled": False}}})
+        assert result["outcomes"]["services.stream.enabled"]["outcome"] == "changed"
+        assert run.device.stored["101/stream_port"] == run.device.stored["stream_port"] == "0"
+
+
 def test_h44_after_the_lock_out_the_right_password_is_told_as_locked() -> None:
     with rig(MOTION) as run:
         run.harden({"auth": {"lockout_attempts": 3}})

@@ -46,6 +46,12 @@ def test_open_to_everybody_is_a_finding(motion: Motion, rig: Rig) -> None:
     assert listening(motion.port) == "00000000"
 
 
+def test_a_way_to_log_in_without_an_account_lets_everybody_in(motion: Motion, rig: Rig) -> None:
+    assert "Done" in raw(motion.port, "/0/config/set?stream_auth_method=2")[1]
+    assert status(motion.stream, "/0/current") == 200 and rig.value("video.authentication") is False
+    assert "Done" in raw(motion.port, "/0/config/set?stream_auth_method=0")[1]
+
+
 def test_h12_an_error_is_http_200(motion: Motion) -> None:
     assert raw(motion.port, "/0/config/set?nonsense=1")[1].startswith("Bad Request")
     assert raw(motion.port, "/0/config/set?webcontrol_parms=1") == raw(motion.port, "/0/config/set?nonsense=1")

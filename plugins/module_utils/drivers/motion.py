@@ -37,6 +37,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.motion_tabl
     SET,
     STREAM,
     config_rest,
+    key_of,
     masked,
 )
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
@@ -59,6 +60,7 @@ _AT_START = frozenset("webcontrol_localhost stream_localhost stream_port webcont
                       "webcontrol_lock_minutes".split())  # fmt: skip
 _LINE = re.compile(r"^  (\w+) = (.*)$", re.M)
 _STATE = re.compile(r"^Camera (\d+)(?: -- (.*?))? (Connection OK|Lost connection)\s*$")
+_NUMBER = re.compile(r"^(\d+)\s*$", re.M)
 _VERSION = re.compile(r"Motion (\S+) Running \[(\d+)\] Camera")
 _PARMS = "Its webcontrol_parms, in its own file, says how much can be seen and set over the network: 3 is everything."
 
@@ -129,7 +131,7 @@ def _store(ctx: MotionContext, old: Tree, new: Tree) -> Stored | None:
     """Key by key, written to motion's file, and started again where only that puts it in force."""
     names = [name for name in new if new[name] != old.get(name)]
     # A login before the switch that asks for it; what moves our own way in at the end.
-    names.sort(key=lambda name: (name in _AT_START, name.endswith("_auth_method"), name))
+    names.sort(key=lambda name: (key_of(name) in _AT_START, name.endswith("_auth_method"), name))
     for name in names:
         if name.endswith("_password"):
             continue
@@ -139,20 +141,20 @@ def _store(ctx: MotionContext, old: Tree, new: Tree) -> Stored | None:
             _set(ctx, setting, new)
     if "Done" not in ask(ctx, "/0/config/write", write=True):
         raise Refused(f"{ctx.name}: motion did not write its file.", "May it write there?")
-    if _AT_START & set(names):
+    if _AT_START & set(map(key_of, names)):
         restart(ctx)
     return None
 
 
 def _set(ctx: MotionContext, name: str, new: Tree) -> None:
-    value = new[name]
+    value, key, number = new[name], key_of(name), name.rpartition("/")[0] or "0"
     if name in LOGINS:
         account = value + (STREAM if name.startswith("stream") else "")
         password = ctx.secret(secret_name(account))
         text = f"{value}:{password}"
     else:
-        text = " " if value is None or (name in COMMANDS and not value) else str(value)
-    said = ask(ctx, f"/0/config/set?{name}={quote(text, safe='')}", write=True)
+        text = " " if value is None or (key in COMMANDS and not value) else str(value)
+    said = ask(ctx, f"/{number}/config/set?{key}={quote(text, safe='')}", write=True)
     if "Done" not in said:
         raise Refused(f"{ctx.name}: motion did not take {name}.")
     if name == "webcontrol_authentication":  # in force at once
@@ -252,6 +254,8 @@ class MotionDriver(Driver):
             raise BadAnswer(f"{ctx.name}: the start page is not motion's.")
         ctx.identity = Identity("Motion", "motion", firmware=found[1])
         ctx.facts["start"] = {"version": found[1], "cameras": int(found[2])}
+        # Cameras with files of their own; one without has no number here, or 0.
+        ctx.facts["own"] = [number for number in _NUMBER.findall(text_of(answer)) if int(number)]
         return ctx
 
     def login(self, transport: Any, credential: Credential) -> None:
@@ -299,6 +303,11 @@ class MotionDriver(Driver):
         tree = parse_config(ask(ctx, LIST))
         if "webcontrol_port" not in tree:
             raise Refused(f"{ctx.name}: motion shows only part of its settings.", _PARMS)
+        for number in ctx.facts["own"]:
+            own = parse_config(ask(ctx, f"/{number}/config/list"))
+            if not own:
+                raise BadAnswer(f"{ctx.name}: motion does not tell the settings of its camera {number}.")
+            tree.update({f"{number}/{key}": value for key, value in own.items()})
         if str(tree.get("stream_port") or "").isdecimal() and 0 <= int(tree["stream_port"]) < 65536:
             port = ctx.facts["stream_port"] = int(tree["stream_port"])
             self._streams[ctx.transport.target.host, ctx.transport.target.port] = port
@@ -309,10 +318,15 @@ class MotionDriver(Driver):
         found = [Endpoint("manage", target.scheme, target.port, LIST, target.scheme, judge=judge_settings),
                  Endpoint("web", target.scheme, target.port, START, target.scheme)]  # fmt: skip
         tree = trees.get("config")
-        port = str(tree.get("stream_port") or "0") if isinstance(tree, dict) else "0"
-        if port.isdecimal() and 0 < int(port) < 65536:
-            scheme = "https" if tree.get("stream_tls") == "on" else "http"
-            found.append(Endpoint("snapshot", scheme, int(port), "/0/current", "stream"))
+        if not isinstance(tree, dict):
+            return found
+        scheme = "https" if tree.get("stream_tls") == "on" else "http"
+        shared = tree.get("stream_port")
+        places = [(shared, f"/{number}/current") for number in ctx.facts["own"] or ["0"]]
+        places += [(tree.get(f"{number}/stream_port"), "/current") for number in ctx.facts["own"]]
+        for port, path in places:
+            if str(port or "").isdecimal() and 0 < int(port) < 65536:
+                found.append(Endpoint("snapshot", scheme, int(port), path, "stream"))
         return found
 
     def own_accounts(self, ctx: Context) -> tuple[str, ...]:

@@ -4,7 +4,8 @@
 """The bindings of motion: what each setting is among its keys. Fact sheet "software recorders", section 1.
 
 The tree is {key: value as text, None where it is not set}. Passwords are never in it: of "user:password" the user
-stays, and "…_password": "set" asks the store operation for a new one.
+stays, and "…_password": "set" asks the store operation for a new one. A camera with a file of its own has values of its
+own, as "NUMBER/key": they count for it whatever the main ones say, also at the port that all share.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ SET = "set"
 STREAM = "@stream"  # behind the name of the account that may only look at the streams
 # the key that holds user and password -> the mark for a new password
 LOGINS = {"webcontrol_authentication": "webcontrol_password", "stream_authentication": "stream_password"}
+_NONE = (None, "0")
 COMMANDS = tuple(f"on_{event}" for event in (
     "event_start", "event_end", "picture_save", "area_detected", "motion_detected", "movie_start", "movie_end",
     "camera_lost", "camera_found"))  # fmt: skip
@@ -40,8 +42,22 @@ def masked(name: str, value: str | None) -> str | None:
     return SET if name in _SECRETS else _IN_URL.sub("", value)
 
 
+def key_of(name: str) -> str:
+    """motion's own key: that of a camera stands behind its number."""
+    return name.rpartition("/")[2]
+
+
+def everywhere(tree: Tree, key: str) -> list[str]:
+    """The names of a key: the main one first, then those of the cameras that have files of their own."""
+    return [name for name in tree if name == key] + [name for name in tree if name.endswith(f"/{key}")]
+
+
+def _values(tree: Tree, key: str) -> list[str | None]:
+    return [tree[name] for name in everywhere(tree, key)]
+
+
 def config_rest(tree: Tree) -> Any:
-    return {name: value for name, value in sorted(tree.items()) if name not in _MODELLED}
+    return {name: value for name, value in sorted(tree.items()) if key_of(name) not in _MODELLED}
 
 
 def row(path: str, documents: str, get: Callable[..., Any], put: Any = None, **more: Any) -> Binding:
@@ -57,6 +73,16 @@ def _text(name: str) -> tuple[Any, Any]:
         tree[name] = value or None
 
     return get, put
+
+
+def _overlay(tree: Tree) -> Any:
+    """The main text, unless a camera shows another one."""
+    texts = [text or "" for text in _values(tree, "text_left")]
+    return next((text for text in texts if text != texts[0]), texts[0]) if texts else ABSENT
+
+
+def _put_overlay(tree: Tree, value: str) -> None:
+    tree.update(dict.fromkeys(everywhere(tree, "text_left"), value or None))
 
 
 def _text_limit(_ctx: Any, tree: Tree, _item: str, value: str) -> str | None:
@@ -109,9 +135,11 @@ def _put_role(tree: Tree, item: str, _value: str) -> None:
 def _put_password(tree: Tree, item: str, _value: str) -> None:
     key = _key(item)
     tree[key], tree[LOGINS[key]] = item.removesuffix(STREAM), SET
-    method = key.replace("authentication", "auth_method")
-    if tree.get(method) in (None, "0"):
-        tree[method] = "2"  # an account that nobody is asked for is none
+    _ask(tree, key.replace("authentication", "auth_method"))  # an account that nobody is asked for is none
+
+
+def _ask(tree: Tree, method: str) -> None:
+    tree.update({name: "2" for name in everywhere(tree, method) or [method] if tree.get(name) in _NONE})
 
 
 def _role_limit(_ctx: Any, tree: Tree, item: str, value: str) -> str | None:
@@ -130,11 +158,17 @@ def _role_needs(_ctx: Any, item: str, old: Any, _new: Any) -> Sequence[str]:
 
 
 # -- logins asked for --------------------------------------------------------------------------------------------------
+def _video(tree: Tree) -> bool:
+    """motion lets everybody in where it is told to ask for a login and has no account to compare with."""
+    asked = all(method not in _NONE for method in _values(tree, "stream_auth_method") or [None])
+    return asked and bool(tree.get("stream_authentication"))
+
+
 def _put_video(tree: Tree, value: bool) -> None:
-    if value and tree.get("stream_auth_method") in (None, "0"):
-        tree["stream_auth_method"] = "2"
-    elif not value:
-        tree["stream_auth_method"] = "0"
+    if value:
+        _ask(tree, "stream_auth_method")
+    else:
+        tree.update(dict.fromkeys(everywhere(tree, "stream_auth_method"), "0"))
 
 
 def _put_video_account(tree: Tree, value: bool) -> None:
@@ -146,11 +180,11 @@ def _put_video_account(tree: Tree, value: bool) -> None:
 def _basic(tree: Tree) -> Any:
     if "webcontrol_auth_method" not in tree:
         return ABSENT
-    return "1" in (tree["webcontrol_auth_method"], tree.get("stream_auth_method"))
+    return "1" in (tree["webcontrol_auth_method"], *_values(tree, "stream_auth_method"))
 
 
 def _put_basic(tree: Tree, value: bool) -> None:
-    for name in ("webcontrol_auth_method", "stream_auth_method"):
+    for name in ("webcontrol_auth_method", *everywhere(tree, "stream_auth_method")):
         if not value and tree.get(name) == "1":
             tree[name] = "2"
 
@@ -166,17 +200,17 @@ _WHERE = {"on": "localhost", "off": "all"}
 
 def _enabled(tree: Tree, item: str) -> Any:
     if item == "commands":
-        return any(tree.get(name) for name in COMMANDS)
+        return any(value for name in COMMANDS for value in _values(tree, name))
     if item == "stream":
-        return tree.get("stream_port") not in (None, "0")
+        return any(port not in _NONE for port in _values(tree, "stream_port"))
     return (tree.get("webcontrol_tls") == "on") is (item == "https")
 
 
 def _put_enabled(tree: Tree, item: str, value: bool) -> None:
     if item == "stream" and not value:
-        tree["stream_port"] = "0"
+        tree.update(dict.fromkeys(everywhere(tree, "stream_port") or ["stream_port"], "0"))
     elif item == "commands" and not value:
-        tree.update({name: None for name in COMMANDS if name in tree})
+        tree.update({name: None for command in COMMANDS for name in everywhere(tree, command)})
 
 
 def _enabled_limit(_ctx: Any, tree: Tree, item: str, value: bool) -> str | None:
@@ -188,17 +222,26 @@ def _enabled_limit(_ctx: Any, tree: Tree, item: str, value: bool) -> str | None:
 
 
 def _ports(tree: Tree, item: str) -> Any:
-    number = tree.get(f"{_SERVICES[item]}_port")
-    return [int(number)] if number and number != "0" else []
+    key = f"{_SERVICES[item]}_port"
+    names = everywhere(tree, key) if item == "stream" else [key]
+    return sorted({int(tree[name]) for name in names if tree.get(name) not in _NONE})
+
+
+def _interfaces(tree: Tree, item: str) -> list[str]:
+    """The names of where it listens. A camera has a say in it where it has a port of its own."""
+    key = f"{_SERVICES[item]}_localhost"
+    own = [name for name in everywhere(tree, key) if name != key and item == "stream"]
+    return [key, *(name for name in own if tree.get(name.replace("_localhost", "_port")) not in _NONE)]
 
 
 def _interface(tree: Tree, item: str) -> Any:
-    return _WHERE.get(tree.get(f"{_SERVICES[item]}_localhost"), ABSENT)
+    found = [_WHERE.get(tree.get(name), ABSENT) for name in _interfaces(tree, item)]
+    return "all" if "all" in found else found[0]
 
 
 def _put_interface(tree: Tree, item: str, value: str) -> None:
     """Only "on" and "off": motion takes every other word for off, which is the open one (H13)."""
-    tree[f"{_SERVICES[item]}_localhost"] = {word: raw for raw, word in _WHERE.items()}[value]
+    tree.update(dict.fromkeys(_interfaces(tree, item), {word: raw for raw, word in _WHERE.items()}[value]))
 
 
 def _interface_limit(ctx: Any, _tree: Tree, item: str, value: str) -> str | None:
@@ -215,7 +258,9 @@ def _recorded(cameras: Tree, config: Tree, item: str) -> str:
     """A lost camera is an error; one that is there is recorded when films or pictures are written at all."""
     if cameras.get(item) != "Connection OK":
         return "error"
-    written = "on" in (config.get("movie_output"), config.get("picture_output"), config.get("movie_output_motion"))
+    own = f"{item.partition(' ')[0]}/"
+    keys = ("movie_output", "picture_output", "movie_output_motion")
+    written = "on" in [config.get(own + key, config.get(key)) for key in keys]
     return "active" if written else "idle"
 
 
@@ -230,7 +275,7 @@ BINDINGS = (
     row("facts.firmware", "start", lambda t: t["version"]),
     row("firmware.version", "start", lambda t: t["version"]),
     row("identity.name", "config", *_text("camera_name"), limits=_text_limit),
-    row("identity.overlay_text", "config", *_text("text_left"), limits=_text_limit),
+    row("identity.overlay_text", "config", _overlay, _put_overlay, limits=_text_limit),
     row("accounts.*.role", "config", _role, _put_role, items=accounts, create=True, limits=_role_limit,
         needs=_role_needs),
     row("accounts.*.password", "config", lambda t, i: ABSENT, _put_password, items=accounts, secret=True,
@@ -240,9 +285,9 @@ BINDINGS = (
     row("auth.lockout_attempts", "config", *_number("webcontrol_lock_attempts", 1), limits=_at_least(2)),
     row("auth.lockout_minutes", "config", *_number("webcontrol_lock_minutes"), limits=_at_least(1)),
     row("auth.basic_login", "config", _basic, _put_basic, limits=_basic_limit),
-    row("video.authentication", "config", lambda t: t.get("stream_auth_method") not in (None, "0"), _put_video,
+    row("video.authentication", "config", _video, _put_video,
         when=lambda ctx, t: bool(t.get("stream_authentication"))),
-    row("video.authentication", "config", lambda t: t.get("stream_auth_method") not in (None, "0"), _put_video_account,
+    row("video.authentication", "config", _video, _put_video_account,
         needs=lambda ctx, item, old, new: (secret_name(f"viewer{STREAM}"),) if new else ()),
     row("services.*.enabled", "config", _enabled, _put_enabled, limits=_enabled_limit,
         items=lambda t: ["http", "https", "stream", "commands"], domain=("http", "https", "stream", "commands"),
