@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored, Tree
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import UNVERIFIABLE, Reading, Stored, Tree
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import sunapi_answers as answers
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
+    BadAnswer,
     DeviceError,
     Refused,
     Unsupported,
@@ -82,6 +83,18 @@ def rest_of(*modelled: str) -> Callable[[Tree], Any]:
 
 # -- HTTPS -------------------------------------------------------------------------------------------------------------
 SSL = Flat("security/ssl")
+_POLICY = re.compile(r"HTTP|HTTP(andHTTP)?S[A-Za-z0-9]*")
+
+
+def of_policy(get: Callable[..., bool]) -> Callable[..., Any]:
+    """What a policy that nobody knows leaves open is not told as closed."""
+
+    def told(tree: Tree, *item: str) -> Any:
+        if _POLICY.fullmatch(tree["Policy"]):
+            return get(tree, *item)
+        return Reading(UNVERIFIABLE, None, f"the device holds the policy {tree['Policy'][:40]!r}", "ssl")
+
+    return told
 
 
 def http_on(tree: Tree) -> bool:
@@ -132,9 +145,12 @@ TLS_WORDS = {"TLSv1_0": "1.0", "TLSv1_1": "1.1", "TLSv1_2": "1.2", "TLSv1_3": "1
 def fetch_tls(ctx: Any) -> Tree:
     found = ctx.view(TLS)
     rows = {row.get("Version"): row.get("Enable") for row in answers.rows(found, "Version", "Version")}
-    versions = {word: rows[name] == "True" for name, word in TLS_WORDS.items() if name in rows}
-    if not versions:
+    told = {word: rows[name] for name, word in TLS_WORDS.items() if name in rows}
+    if not told:
         raise Unsupported(f"{ctx.name}: {TLS}: the device lists no version.")
+    if not set(told.values()) <= {"True", "False"}:  # one that is not known to be off may be the lowest
+        raise BadAnswer(f"{ctx.name}: {TLS}: the device does not tell of each version whether it is on.")
+    versions = {word: on == "True" for word, on in told.items()}
     return {"versions": versions, "ciphers": found.get("CipherMode", "")}
 
 

@@ -156,6 +156,7 @@ def _each(
 
 
 # -- HTTP, HTTPS and their ports ---------------------------------------------------------------------------------------
+@net.of_policy
 def _get_service(tree: Tree, item: str) -> bool:
     return net.https_on(tree) if item == "https" else net.http_on(tree)
 
@@ -175,6 +176,7 @@ def _service_limits(ctx: Any, tree: Tree, item: str, value: bool) -> str | None:
     return net.policy_limits(ctx, tree, *_switches(tree, item, value))
 
 
+@net.of_policy
 def _https_only(tree: Tree) -> bool:
     return net.https_on(tree) and not net.http_on(tree)
 

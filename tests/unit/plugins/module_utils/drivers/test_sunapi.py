@@ -433,6 +433,29 @@ def test_the_policy_keeps_the_certificate_in_use(policy: str, http: bool, https:
     assert net.policy({"Policy": policy}, http, https) == expected
 
 
+@pytest.mark.parametrize(("policy", "http", "https"), [
+    ("HTTP", True, False), ("HTTPSPublic", False, True), ("HTTPandHTTPSProprietary", True, True),
+    ("httpandhttpsPublic", None, None), ("", None, None), ("HTTPand", None, None), ("TLS", None, None)])  # fmt: skip
+def test_h13_a_policy_that_nobody_knows_is_not_told_as_closed(policy: str, http: Any, https: Any) -> None:
+    rows = {row.key: row for row in SunapiDriver.bindings if row.documents == ("ssl",)}
+    found = [rows["services", "*", "enabled"].get({"Policy": policy}, name) for name in ("http", "https")]
+    found.append(rows["tls", "https_only"].get({"Policy": policy}))
+    if http is None:
+        assert {reading.state for reading in found} == {"unverifiable"}
+    else:
+        assert found == [http, https, https and not http]
+
+
+@pytest.mark.parametrize("lowest", [{}, {"Enable": "On"}, {"Enable": None}])
+def test_h51_a_tls_version_of_which_nothing_is_told_does_not_count_as_off(lowest: dict[str, Any]) -> None:
+    def device(*rows: dict[str, Any]) -> Any:
+        return viewed({"Versions": [*rows, {"Version": "TLSv1_2", "Enable": True}]})
+
+    with pytest.raises(BadAnswer, match="of each version"):
+        net.fetch_tls(device({"Version": "TLSv1_0", **lowest}))
+    assert net.fetch_tls(device({"Version": "TLSv1_0", "Enable": False}))["versions"] == {"1.0": False, "1.2": True}
+
+
 def test_times_that_are_none() -> None:
     assert net.moment("2026-02-31 00:00:00") is None and net.moment("") is None
     assert str(net.moment("2026-01-31 23:59:58")) == "2026-01-31 23:59:58+00:00"
