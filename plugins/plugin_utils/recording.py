@@ -234,7 +234,12 @@ def _header(redactor: Redactor, name: str, value: str) -> Any:
         ]
     if name in ("location", "server"):
         return redactor.text(value.partition("\n")[0])
-    return re.sub(r"[^A-Za-z0-9/+.;= -].*", "", value.partition("; boundary")[0])[:80]
+    if name == "content-type":
+        known = re.match(r"[\w.+-]{1,40}/[\w.+-]{1,40}(; ?charset=[\w-]{1,20})?", value)
+        return known.group() if known else ""
+    if name == "status":
+        return redact_bodies.said(redactor, value[:80])
+    return re.sub(r"[^A-Z].*", "", value)[:80]
 
 
 def states(readings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:

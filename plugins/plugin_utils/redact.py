@@ -16,15 +16,17 @@ import math
 import re
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact_words import (
     CIPHER,
     folded_words,
+    holds_login,
     is_place,
     is_secret,
+    is_strong,
     is_weak,
     known_words,
 )
@@ -52,6 +54,7 @@ _MAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{0,62}\.?")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,15})://([^/?#\s]*)([^\s]*)")
 _SCRAMBLED = re.compile(r"\$[0-9a-z]{1,8}\$\S+|[0-9A-Fa-f]{16,}|(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_-]{24,}={0,2}")
+_LOGIN = re.compile(r"(\s*)([^\s:/]+):([^\s/]\S*)(\s*)")
 _RANGE = re.compile(r"([0-9A-Fa-f.:]+)-([0-9A-Fa-f.:]+)")
 _LISTS = re.compile(r"([,;|\n\r\t]+)")
 _JOINS = re.compile(r"([/:=&?@#()\[\]{}<>\"'!*]+)")
@@ -98,6 +101,9 @@ class Redactor:
             return text if is_weak(key) and text in self.words else self._secret(text)
         if is_place(key) and text.strip():
             return self._count("place", "0")
+        core = text.strip()
+        if holds_login(key) and (login := _LOGIN.fullmatch(text)) and not (self.keeps(core) or self._special(core)):
+            return login[1] + self.text(login[2]) + ":" + self._secret(login[3]) + login[4]
         return self.text(text)
 
     def number(self, key: str, value: int | float) -> int | float:
@@ -187,6 +193,7 @@ class Redactor:
         if len(words) > 1:
             bare = [word.strip("[]():") for word in words]
             plain = all(self.keeps(word) for word in bare) and sum(c.isdigit() for c in text) <= DIGITS
+            plain = plain and not any(told_before(words, index) for index in range(len(words)))
             return text if plain else self._name(text, "NAME")
         if len(parts := _JOINS.split(text)) > 1:
             return self._joined(text, parts)
@@ -197,7 +204,13 @@ class Redactor:
         digits = sum(len(part) for part in parts[::2] if part.isdigit())
         if digits > DIGITS:
             return self._name(text, "NAME")
-        return "".join(part if index % 2 or not part else self._piece(part) for index, part in enumerate(parts))
+        made = []
+        for index, part in enumerate(parts):
+            told = index > 1 and parts[index - 1].strip("\"'{[(") in ("=", ":") and is_strong(parts[index - 2])
+            told = told or (index > 3 and parts[index - 1].strip("\"'") + parts[index - 3].strip("\"'") in ("=", ":")
+                            and not parts[index - 2] and is_strong(parts[index - 4]))  # fmt: skip
+            made.append(part if index % 2 or not part else self._secret(part) if told else self._piece(part))
+        return "".join(made)
 
     def _special(self, text: str, in_key: bool = False) -> str | None:
         """Texts of a known shape get a pseudonym of the same shape."""
@@ -337,6 +350,16 @@ class Redactor:
     def _count(self, kind: str, result: object) -> object:
         self.counts[kind] += 1
         return result
+
+
+def told_before(words: Sequence[str], index: int) -> bool:
+    """Does a sentence say that a word is a secret: "password 12345", "pin = root", but not "password or name"?"""
+    marks, at = "", index - 1
+    while at >= 0 and not words[at].strip("=:\"'"):
+        marks, at = words[at] + marks, at - 1
+    before = words[at] if at >= 0 else ""
+    told = any(char.isdigit() for char in words[index]) or (before + marks).rstrip("\"'").endswith(("=", ":"))
+    return told and is_strong(before.strip("=:,\"'"))
 
 
 def _kind(pseudonym: str) -> str:

@@ -14,7 +14,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact import DIGITS, Redactor
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact import DIGITS, REDACTED, Redactor, told_before
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact_words import NAME_FIELDS, VALUE_FIELDS, is_strong
 
 _LINE = re.compile(r"^(\s*)([A-Za-z0-9_.$\[\]:/{}#-]{1,160})(\s*=\s*)(\"?)(.*?)(\"?)(\s*)$")
 _TAG = re.compile(
@@ -76,11 +77,14 @@ def plain(redactor: Redactor, key: str, value: Any) -> Any:
     if isinstance(value, dict):
         made: dict[str, Any] = {}
         named = redactor.item if _are_items(value) else redactor.key
+        told = [inner for name, inner in value.items() if name.lower() in NAME_FIELDS and isinstance(inner, str)]
+        said_to_be = next(filter(is_strong, [*told, key]), "")
         for name, inner in value.items():
             shown = named(name)
             while shown in made:  # two names that only their letters' case told apart
                 shown += "+"
-            made[shown] = plain(redactor, name.rpartition(".")[2] or name, inner)
+            is_it = said_to_be and name.lower() in VALUE_FIELDS
+            made[shown] = plain(redactor, said_to_be if is_it else name.rpartition(".")[2] or name, inner)
         return made
     if isinstance(value, list):
         return [plain(redactor, key, inner) for inner in value]
@@ -129,7 +133,10 @@ def said(redactor: Redactor, text: str) -> str:
     digits = sum(len(word) for word in re.findall(r"\S+", text) if re.fullmatch(r"\W*\d+\W*", word))
     if digits > DIGITS:
         return redactor.text(text)
-    return re.sub(r"\S+", lambda word: redactor.text(word.group()), text)
+    found = re.split(r"(\s+)", text)
+    words = found[::2]
+    found[::2] = [REDACTED if told_before(words, i) else redactor.text(word) for i, word in enumerate(words)]
+    return "".join(found)
 
 
 # -- XML ---------------------------------------------------------------------------------------------------------------
@@ -141,7 +148,7 @@ def xml(redactor: Redactor, text: str) -> str | None:
     if not _parses(text):
         return None
     made: list[str] = []
-    stack: list[str] = []
+    stack: list[list[str]] = []  # of each open element: its name, and what an element in it says that it is
     at = 0
     while at < len(text):
         match = _TAG.match(text, at)
@@ -164,7 +171,7 @@ def _parses(text: str) -> bool:
     return True
 
 
-def _token(redactor: Redactor, match: re.Match[str], stack: list[str]) -> str:
+def _token(redactor: Redactor, match: re.Match[str], stack: list[list[str]]) -> str:
     if match["name"]:
         name = match["name"]
         prefix, colon, local = name.rpartition(":")
@@ -174,9 +181,13 @@ def _token(redactor: Redactor, match: re.Match[str], stack: list[str]) -> str:
                 stack.pop()
             return f"</{shown}>"
         if not match["empty"]:
-            stack.append(local)
+            stack.append([local, ""])
         return f"<{shown}{_attributes(redactor, match['attributes'], local)}{match['empty']}>"
-    key = stack[-1] if stack else ""
+    key = stack[-1][0] if stack else ""
+    if len(stack) > 1 and key.lower() in NAME_FIELDS:
+        stack[-2][1] = html.unescape(match["text"] or "").strip()
+    elif len(stack) > 1 and key.lower() in VALUE_FIELDS:
+        key = next(filter(is_strong, reversed(stack[-2])), key)
     if match["text"] is not None:
         value = match["text"]
         return value if not value.strip() else html.escape(_value(redactor, key, html.unescape(value)), quote=False)
@@ -194,9 +205,13 @@ def _name(redactor: Redactor, local: str) -> str:
 
 def _attributes(redactor: Redactor, text: str, element: str) -> str:
     made = []
-    for space, name, quoted in _ATTRIBUTE.findall(text):
+    found = [(space, name, html.unescape(quoted[1:-1])) for space, name, quoted in _ATTRIBUTE.findall(text)]
+    told = [value for _space, name, value in found if name.lower() in NAME_FIELDS]
+    said_to_be = next(filter(is_strong, [*told, element]), "")
+    for space, name, value in found:
         local = name.rpartition(":")[2]
-        value = html.unescape(quoted[1:-1])
+        if said_to_be and local.lower() in VALUE_FIELDS:
+            local = said_to_be
         if name == "xmlns" or name.startswith("xmlns:"):
             shown = value if _STANDARDS.fullmatch(value) else redactor.text(value)
             name = name if name == "xmlns" else "xmlns:" + local

@@ -37,11 +37,13 @@ CIPHER = frozenset(
 
 # Parts of a key's name that make its value a secret. "key" and the like only as a whole word: "monkey" is none.
 _SECRET_PART = re.compile(
-    r"passw|passphrase|passcode|secret|psk|credential|pwd|cookie|nonce|token|apikey|wepkey|privkey|authkey|community|"
+    r"passw|passphrase|passcode|userpass|(user|admin|login)pw|secret|psk|credential|pwd|cookie|nonce|token|apikey|wepkey|privkey|authkey|community|"
     r"sessionid|salt|hash|privatekey|sharedkey|encrypt(ed|ion)?key",
     re.I,
 )
-_SECRET_WORDS = frozenset("key keys pin pass session sessions auth response digest signature cnonce opaque sid".split())
+_SECRET_WORDS = frozenset(
+    "key keys pin pass pw psw session sessions auth response digest signature cnonce opaque sid".split()
+)
 # Names of other things as well: what a driver knows as a word stays under them.
 _WEAK_WORDS = frozenset("session sessions auth response digest signature".split())
 # ... but for what such a name says about secrets: lengths, rules, switches.
@@ -49,6 +51,11 @@ _ABOUT = frozenset(
     """min max minimum maximum length len policy complexity strength expire expiry age attempts retry retries count
     enabled enable supported support type mode method algorithm protocol interval timeout throttle throttling""".split()
 )
+# A text "NAME:PASSWORD" is the value of such a key.
+_LOGIN_WORDS = frozenset("authentication auth login logins account accounts user users".split())
+# Fields that tell what the field beside them is: {"Name": "FTP_PASS", "Value": "12345"}.
+NAME_FIELDS = frozenset("name key id param parameter field option".split())
+VALUE_FIELDS = frozenset("value val values text #text content data default defaultvalue current".split())
 _PLACE = re.compile(r"latitude|longitude|^lat$|^lon$|^lng$|coordinate|gps|geo", re.I)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -64,6 +71,17 @@ def is_secret(key: str) -> bool:
     if words & _ABOUT:
         return False
     return bool(_SECRET_PART.search(key) or words & _SECRET_WORDS)
+
+
+def is_strong(key: str) -> bool:
+    """Does a key's name say so without doubt? `key` may be dotted."""
+    key = key.strip().rpartition(".")[2]
+    return len(key) <= _LONGEST and is_secret(key) and not is_weak(key)
+
+
+def holds_login(key: str) -> bool:
+    """Is a key's value perhaps NAME:PASSWORD?"""
+    return bool(name_words(key) & _LOGIN_WORDS)
 
 
 def is_weak(key: str) -> bool:

@@ -24,6 +24,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils import jobs
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import InputError, StateError
 from ansible_collections.nwcs.hardening.plugins.module_utils.transport import Target, Transport
 from ansible_collections.nwcs.hardening.plugins.plugin_utils import recording
+from ansible_collections.nwcs.hardening.plugins.plugin_utils.redact import Redactor
 
 PLANTED = {
     "password": "Pl4nt-Wachtwoord", "wpaPsk": "plum tree 4471 at dawn", "community": "yokohama-ro",
@@ -217,6 +218,19 @@ def test_documents_lose_their_store_and_a_write_is_not_sent(family: Family) -> N
         assert run.log() == []
 
 
+@pytest.mark.parametrize(("family", "change"), [
+    ("motion", {"netcam_userpass": "nvr:4321", "stream_authentication": "viewer:4321"}),
+    ("zoneminder", {"configs": {"ZM_UPLOAD_PASS": "4321", "ZM_DB_PASS": "4321"}}),
+])  # fmt: skip
+def test_a_weak_password_of_something_else_is_not_in_the_file(family: str, change: dict[str, Any]) -> None:
+    """A number of four digits looks like any other: only what is said beside it tells."""
+    with rig(FAMILIES[family]) as run:
+        configs = run.device.state.get("configs")
+        given = change if configs is None else {"configs": {**configs, **change["configs"]}}
+        run.lab.call(lambda: run.device.force(**given))
+        assert "4321" not in json.dumps(recorded(run)[1]["exchanges"])
+
+
 def test_the_watch_ends_with_its_block() -> None:
     usual = Transport._exchange
     with pytest.raises(RuntimeError), recording.watching([], set()):
@@ -230,6 +244,16 @@ def test_a_recording_in_which_something_known_is_left_is_refused(monkeypatch: py
         monkeypatch.setattr(recording.redact_bodies, "body", lambda _r, content, _k: {"text": content.decode()})
         with pytest.raises(StateError, match="nothing was written"):
             recording.fixture(raw, "onvif", "0.1.0")
+
+
+@pytest.mark.parametrize(("name", "value", "shown"), [
+    ("status", "403 Forbidden tanaka-ichiro", "403 Forbidden NAME-1"), ("status", "403 Forbidden", "403 Forbidden"),
+    ("content-type", "text/xml; charset=utf-8; owner=tanaka", "text/xml; charset=utf-8"),
+    ("content-type", "multipart/mixed; boundary=tanaka", "multipart/mixed"),
+    ("server", "tanaka-ichiro", "NAME-1"),
+])  # fmt: skip
+def test_headers_say_nothing_of_their_own(name: str, value: str, shown: str) -> None:
+    assert recording._header(Redactor(), name, value) == shown
 
 
 def test_a_replay_takes_no_write_and_asks_for_the_login() -> None:

@@ -97,6 +97,36 @@ def test_a_secret_seen_once_is_found_everywhere() -> None:
     assert redactor.text("corridor-81") == "REDACTED"
 
 
+# Passwords that people really have: a short number, a word that some API knows. No shape gives them away.
+WEAK = ("12345", "4321", "admin", "root", "User2")
+
+
+@pytest.mark.parametrize("secret", WEAK)
+@pytest.mark.parametrize("text", [
+    "netcam_userpass = op:{}\n", "  webcontrol_authentication = op:{} \n", "Service.FTP.UserPw={}\n", "psw={}\n",
+    '{{"Config": {{"Name": "ZM_UPLOAD_PASS", "Value": "{}"}}}}', '{{"password": {{"value": "{}"}}}}',
+    '{{"list": [{{"name": "ftpPassword", "val": "{}"}}]}}', '{{"said": "password={}"}}', '{{"said": "a;pin: {}"}}',
+    '<a><SimpleItem Name="Password" Value="{}"/></a>', "<a><password><value>{}</value></password></a>",
+    "<a><row><name>wpaKey</name><value>{}</value></row></a>", "x: password={} user=op\n", "cb({{password:'{}'}})\n",
+    '<a password="{}"/>', "<a><url>rtsp://192.0.2.7/;user=op;password={}</url></a>",
+])  # fmt: skip
+def test_a_weak_password_goes_by_what_is_said_of_it(text: str, secret: str) -> None:
+    redactor = Redactor()
+    shown = redact_bodies.body(redactor, text.format(secret).encode())["text"]
+    assert secret not in shown, shown
+
+
+@pytest.mark.parametrize("text", ["wrong password 12345 for op\n", '{"said": "pin 12345"}', "var pin = 12345\n"])
+def test_a_number_that_a_sentence_calls_a_password_goes(text: str) -> None:
+    assert "12345" not in redact_bodies.body(Redactor(), text.encode())["text"]
+
+
+@pytest.mark.parametrize("text", ["loginTime=12:30:00\n", '{"Name": "ZM_OPT_USE_AUTH", "Value": "1"}',
+                                  '{"name": "video", "value": "h264"}', "password policy 8\n"])  # fmt: skip
+def test_what_is_no_password_stays(text: str) -> None:
+    assert redact_bodies.body(Redactor(), text.encode())["text"] == text
+
+
 def test_names_of_things_go_where_names_of_fields_stay() -> None:
     content = {"accounts": {"sato": {"id": 1, "role": "x"}, "ito": {"id": 2, "role": "x"}},
                "a4:14:37:5b:6c:7d": {"ip": "10.1.1.1"}, "owner": "kondo", "kondo": 1,
