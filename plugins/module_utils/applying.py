@@ -16,7 +16,9 @@ from ansible_collections.nwcs.hardening.plugins.module_utils import compare, set
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
     ABSENT,
     VALUE,
+    Binding,
     Document,
+    Reading,
     Stored,
     Transaction,
     secret_name,
@@ -204,7 +206,8 @@ class Applier(Prover):
         if binding.limits and (why := binding.limits(self.session.ctx, *found, item, value)):
             self._note(change, "refused", why=why)
             return False
-        for name in binding.needs(self.session.ctx, item, ABSENT, change.new) if binding.needs and value else ():
+        needed = binding.needs(self.session.ctx, item, _old(binding, found, item), change.new) if binding.needs else ()
+        for name in needed if value else ():
             if name not in self.session.secrets:
                 self._note(change, "not_checked", why=f"needs the password {name!r}, which nobody told; nothing sent")
                 return False
@@ -378,6 +381,15 @@ class Applier(Prover):
             except NwcsError as second:  # also a password that nobody knows any more
                 problems.append(second.message)
         return problems
+
+
+def _old(binding: Binding, found: list[Any], item: str) -> Any:
+    """What the device has now: who is there already may be changed without a password."""
+    try:
+        value = binding.get(*found, *([item] if binding.has_items else []))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return ABSENT
+    return value.value if isinstance(value, Reading) else value
 
 
 def _ordered(documents: list[Document]) -> list[Document]:
