@@ -83,6 +83,22 @@ def test_only_administrators_may_use_the_api_and_all_passwords_are_proven() -> N
             run.read(credentials=[{"username": "ops", "password": "N3w-Passw0rd-1", "label": "current"}])
 
 
+def test_who_may_use_the_api_is_no_viewer_and_becomes_one_by_losing_it() -> None:
+    """Every account that may use the API of 1.36 may change all settings, whatever its rights say."""
+    dashboard = {"Username": "wall", "Password": "Wall-Old-1", "Stream": "View", "Monitors": "View", "APIEnabled": 1}
+    boss = {"Username": "boss", "Password": "Boss-Old-1", "System": "Edit", "APIEnabled": 1}
+    with rig(MINDER, users=[ADMIN | {"APIEnabled": 1}, dashboard, boss]) as run:
+        readings = run.readings()
+        assert readings['accounts."wall".role']["value"] == "other"
+        assert readings['accounts."admin".role']["value"] == "administrator"
+        design = {"accounts": {"wall": {"role": "viewer"}, "boss": {"role": "operator"}}}
+        outcomes = run.harden(design)["outcomes"]
+        for name in ("wall", "boss"):
+            assert outcomes[f'accounts."{name}".role']["outcome"] == "changed"
+            assert int(run.device.user(name)["APIEnabled"]) == 0
+        assert run.plan(design)["changes"] == []
+
+
 def test_the_camera_logins_of_monitors_are_never_read_and_can_be_told() -> None:
     with rig(MINDER) as run:
         assert "Camera-Old-1" not in repr(run.read())

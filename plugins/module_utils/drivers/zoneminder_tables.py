@@ -145,11 +145,14 @@ def _put_clear_login(configs: Tree, value: bool) -> None:
 
 # -- accounts ----------------------------------------------------------------------------------------------------------
 def _role(_configs: Tree, users: Tree, name: str) -> Any:
+    """In 1.36 an account that may use the API may change every setting (section 3, fact 3): no viewer nor operator."""
     user = users.get(name)
     if user is None:
         return ABSENT
     if user.get("System") == "Edit":
         return "administrator"
+    if str(user.get("APIEnabled")) == "1":
+        return "other"
     rights = [user.get(area) for area in AREAS]
     return "operator" if "Edit" in rights else "viewer" if "View" in rights else "other"
 
@@ -159,10 +162,10 @@ def _put_role(configs: Tree, users: Tree, name: str, value: str | None) -> None:
         users.pop(name, None)
         return
     if name not in users:
-        # The API of 1.36 lets every account that may use it change settings: only administrators may.
+        # Only administrators may use the API: see _role.
         users[name] = {"Enabled": 1, "APIEnabled": int(value == "administrator"), "Password": SET}
     if _role(configs, users, name) != value:
-        users[name].update(_ROLES[value])
+        users[name].update(_ROLES[value], **({} if value == "administrator" else {"APIEnabled": 0}))
     _put_asks(configs, users, True)
 
 
