@@ -28,14 +28,14 @@ def fetch(ctx: Any) -> Tree:
     rows = text.rows(ctx.ask(_CGI, "getUserInfoAll"), "users")
     tree: Tree = {}
     for row in rows:
-        name = row.get("Name")
-        if name:
-            tree[name] = {"group": row.get("Group", ""), "reserved": row.get("Reserved", "false").lower() == "true"}
-            rights = [v for k, v in row.items() if re.fullmatch(r"Auth(ority)?List\[\d+\]", k)]
-            if beyond := sorted(right for right in rights if not _VIEWING.match(right)):
-                tree[name]["rights"] = beyond
-    if not tree:
-        raise BadAnswer(f"{ctx.name}: getUserInfoAll: no account in the answer.")
+        name = row.get("Name", "")
+        tree[name] = {"group": row.get("Group", ""), "reserved": row.get("Reserved", "false").lower() == "true"}
+        rights = [v for k, v in row.items() if re.fullmatch(r"Auth(ority)?List\[\d+\]", k)]
+        if beyond := sorted(right for right in rights if not _VIEWING.match(right)):
+            tree[name]["rights"] = beyond
+    if not tree or "" in tree:  # who has no name could be anybody
+        what = "an account without a name" if tree else "no account"
+        raise BadAnswer(f"{ctx.name}: getUserInfoAll: {what} in the answer.")
     return tree
 
 

@@ -255,7 +255,8 @@ def _wireless(name: str) -> Callable[[Tree, str], Any]:
 
 
 def _cards(tree: Tree) -> list[str]:
-    return [key[: -len(".Enable")] for key in edit.matching(tree, r"[^.]+\.Enable")]
+    """Also one without a switch: it may be on all the same (H51)."""
+    return list(dict.fromkeys(key.partition(".")[0] for key in edit.matching(tree, TABLES["WLan"])))
 
 
 def _cipher(tree: Tree, item: str) -> Any:
@@ -267,8 +268,12 @@ def _cipher(tree: Tree, item: str) -> Any:
 
 
 def _tkip(tree: Tree, item: str) -> Any:
+    """`On`, and WPA without the name of a cipher, leave it open."""
     said = tree.get(f"{item}.Encryption", ABSENT)
-    return ABSENT if said is ABSENT else "TKIP" in said.upper()
+    if said is ABSENT or "TKIP" in said.upper():
+        return said if said is ABSENT else True
+    known = re.match(r"OFF$|WEP|WPA.*(CCMP|AES)", said.upper())
+    return False if known else Reading(UNVERIFIABLE, why=f"{said[:60]!r} does not tell the cipher")
 
 
 def _addressing(tree: Tree) -> Any:

@@ -17,7 +17,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahu
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import dahua_text as text
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua import DahuaDriver
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.dahua_tables import QUESTIONS, TABLES
-from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused
+from ansible_collections.nwcs.hardening.plugins.module_utils.errors import BadAnswer, Refused
 
 LINES = b"""table.All.General.LockLoginEnable=true
 table.All.General.LockLoginTimes=5
@@ -374,12 +374,31 @@ def test_media_told_in_another_shape_are_not_none() -> None:
 @pytest.mark.parametrize(
     ("said", "security", "tkip"),
     [("Off", "none", False), ("WEP128Bits", "wep", False), ("WPA-PSK-TKIP", "wpa", True),
-     ("WPA-PSK-CCMP", "wpa", False), ("WPA2-PSK-CCMP", "wpa2", False), ("On", ABSENT, False)],
+     ("WPA-PSK-CCMP", "wpa", False), ("WPA2-PSK-AES", "wpa2", False), ("WPA2-PSK-TKIP", "wpa2", True),
+     ("On", ABSENT, None), ("WPA-PSK", "wpa", None)],
 )  # fmt: skip
-def test_wireless_encryption_in_the_devices_words(said: str, security: Any, tkip: bool) -> None:
+def test_wireless_encryption_in_the_devices_words(said: str, security: Any, tkip: bool | None) -> None:
+    """`On` is a word of the device, too; it does not tell the cipher."""
     tree = {"eth1.Enable": "true", "eth1.Encryption": said}
     found = {key: binding_of(f'wireless."eth1".{key}')[0].get(tree, "eth1") for key in ("security", "tkip")}
-    assert found == {"security": security, "tkip": tkip}
+    assert found["security"] == security
+    assert found["tkip"].state == "unverifiable" if tkip is None else found["tkip"] is tkip
+
+
+def test_h51_a_wireless_card_without_a_switch_is_not_overlooked() -> None:
+    tree = {"eth1.SSID": "site", "eth1.Encryption": "Off", "eth2.Enable": "false", "eth2.SSID": "x"}
+    row = binding_of('wireless."eth1".security')[0]
+    assert row.items(tree) == ["eth1", "eth2"] and row.get(tree, "eth1") == "none"
+
+
+def test_h03_an_account_without_a_name_makes_the_list_unknown() -> None:
+    rows = "users[0].Name=admin\r\nusers[0].Group=admin\r\nusers[1].{0}users[1].Group=admin\r\n"
+    for second in ("", "Name=\r\n"):
+        ctx = SimpleNamespace(name="dev", ask=lambda *_what, second=second: rows.format(second).encode())
+        with pytest.raises(BadAnswer, match="without a name"):
+            QUESTIONS["users"](ctx)
+    ctx = SimpleNamespace(name="dev", ask=lambda *_what: rows.format("Name=ops\r\n").encode())
+    assert set(QUESTIONS["users"](ctx)) == {"admin", "ops"}
 
 
 def test_an_address_without_a_mask_or_with_nonsense_is_still_told() -> None:
