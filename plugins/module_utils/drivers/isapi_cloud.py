@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, UNVERIFIABLE, Reading, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import IsapiContext, Source
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import Refused, Unsupported
@@ -41,7 +41,13 @@ def fetch(ctx: IsapiContext, name: str) -> Trees:
 
 
 def enabled(trees: Trees) -> Any:
-    return xml.any_on(xml.flag(tree, "enabled") for tree in trees.values())
+    """Off only where each of them says so (H51)."""
+    states = {service: xml.flag(tree, "enabled") for service, tree in trees.items()}
+    on = xml.any_on(states.values())
+    silent = [service for service, state in states.items() if state is ABSENT]
+    if on is not False or not silent:
+        return on
+    return Reading(UNVERIFIABLE, None, f"the device does not tell whether {silent[0]} is on", "cloud")
 
 
 def put_enabled(trees: Trees, value: bool) -> None:

@@ -92,7 +92,7 @@ def https_only(tree: Tree) -> bool | Reading:
     if "https" not in rows:
         return False
     https = xml.flag(tree, f"{rows['https']}/enabled")
-    safe: Any = True
+    safe: Any = "nothing"  # where HTTP is not listed it may be there all the same
     if "http" in rows:
         on = xml.flag(tree, f"{rows['http']}/enabled")
         safe = not on if on in (True, False) else on

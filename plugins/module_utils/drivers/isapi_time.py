@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import zones
-from ansible_collections.nwcs.hardening.plugins.module_utils.contract import Stored
+from ansible_collections.nwcs.hardening.plugins.module_utils.contract import ABSENT, Stored
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import isapi_xml as xml
 from ansible_collections.nwcs.hardening.plugins.module_utils.drivers.isapi_session import IsapiContext
 
@@ -194,7 +194,7 @@ def log_servers(tree: Tree) -> Any:
     on = xml.flag(tree, "enabled")
     host = _host_at(tree, "")
     if on not in (True, False):
-        return on
+        return on if on is ABSENT else xml.odd("the log server", on)
     if not on or not host:
         return []
     scheme = "tls" if xml.flag(tree, "transmissionEncryption") is True else "udp"

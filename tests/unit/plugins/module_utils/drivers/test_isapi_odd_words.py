@@ -76,3 +76,33 @@ def test_a_version_of_tls_whose_switch_nobody_knows_is_not_passed_over(old: str,
     tree = accesses("<AdminAccessProtocol><protocol>HTTPS</protocol><enabled>true</enabled>"
                     f"<TLS1_1Enable>{old}</TLS1_1Enable><TLS1_2Enable>{newer}</TLS1_2Enable></AdminAccessProtocol>")
     assert state("tls.min_version", tree) == expected
+
+
+@pytest.mark.parametrize(("rows", "expected"), [
+    ("<AdminAccessProtocol><protocol>HTTPS</protocol><enabled>true</enabled></AdminAccessProtocol>",
+     ("unverifiable", None)),
+    ("<AdminAccessProtocol><protocol>HTTPS</protocol><enabled>false</enabled></AdminAccessProtocol>", ("value", False)),
+    ("", ("value", False)),
+])  # fmt: skip
+def test_a_list_without_http_does_not_tell_that_there_is_none(rows: str, expected: Any) -> None:
+    assert state("tls.https_only", accesses(rows)) == expected
+
+
+@pytest.mark.parametrize(("ezviz", "ehome", "expected"), [
+    ("", "<enabled>false</enabled>", ("unverifiable", None)), ("<enabled>false</enabled>", "", ("unverifiable", None)),
+    ("", "<enabled>true</enabled>", ("value", True)), ("", "", ("unsupported", None)),
+    ("<enabled>false</enabled>", "<enabled>false</enabled>", ("value", False)),
+])  # fmt: skip
+def test_h51_a_cloud_service_without_a_switch_is_not_off(ezviz: str, ehome: str, expected: Any) -> None:
+    trees: Any = {name: {"text": f"<{name} {NS}>{inner}<registerStatus>true</registerStatus></{name}>"}
+                  for name, inner in (("EZVIZ", ezviz), ("Ehome", ehome))}  # fmt: skip
+    assert state("cloud.enabled", trees) == expected
+
+
+@pytest.mark.parametrize(("word", "expected"), [
+    ("banana", ("unverifiable", None)), ("", ("unverifiable", None)), ("false", ("value", [])),
+    ("true", ("value", ["udp://192.0.2.9:514"])),
+])  # fmt: skip
+def test_a_word_that_nobody_knows_is_no_log_server(word: str, expected: Any) -> None:
+    tree = {"text": f"<LogServer {NS}><enabled>{word}</enabled><ipAddress>192.0.2.9</ipAddress></LogServer>"}
+    assert state("log.remote", tree) == expected
