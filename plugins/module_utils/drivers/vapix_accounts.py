@@ -10,6 +10,7 @@ Accounts of ONVIF and of SSH are kept elsewhere on the device and are not in her
 from __future__ import annotations
 
 import re
+import urllib.parse
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.contract import (
@@ -222,8 +223,11 @@ def _send(ctx: Any, action: str, item: str, fields: dict[str, str], login: bool 
     if _DONE[action] in body and "Error" not in body:
         return
     if "Error" in body:
+        sent = fields.get("pwd", "")
+        for word in filter(None, (sent, urllib.parse.quote_plus(sent), item)):  # it may repeat what it does not take
+            body = body.replace(word, "…")
         found = re.search(r"Error:[^\r\n<]{0,120}", body)
-        said = found.group().replace(item, "…") if found else "an error"
+        said = found.group() if found else "an error"
         raise Refused(f"{ctx.name}: {PWDGRP} {action} of account {item!r}: {said}",
                       "The device's system log says why.")  # fmt: skip
     raise BadAnswer(f"{ctx.name}: {PWDGRP} {action}: the answer says neither success nor an error.")

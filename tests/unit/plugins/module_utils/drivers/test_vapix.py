@@ -208,6 +208,14 @@ def test_h12_an_error_in_a_good_status_is_refused_and_tells_no_password() -> Non
     assert "Ops-Pass-1" not in str(caught.value)
 
 
+@pytest.mark.parametrize("told", ["Ops Pass&1", "Ops+Pass%261", "x" * 100 + "Ops Pass&1"])
+def test_h36_an_error_that_repeats_the_password_does_not_get_further(told: str) -> None:
+    ctx = context({accounts.PWDGRP: f"Error: malformed action operation, {told}.".encode()}, ops="Ops Pass&1")
+    with pytest.raises(Refused, match="malformed action operation") as caught:
+        accounts.store(ctx, _users(root="administrator"), _users(root="administrator", ops="viewer"))
+    assert "Pass" not in str(caught.value)
+
+
 def test_our_own_new_password_is_used_from_then_on() -> None:
     ctx = context({accounts.PWDGRP: b"Modified account root."}, root="New-Secret-2")
     new = _users(root="administrator")
