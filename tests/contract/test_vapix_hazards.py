@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -289,6 +290,19 @@ def test_somebody_elses_trial_is_left_alone() -> None:
         result = run.harden({"access": {"mode": "off"}})
         line = result["outcomes"]["access.mode"]
         assert line["outcome"] == "not_checked" and "somebody else" in line["why"] and run.writes() == []
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["taken back", "confirmed"])
+def test_rules_on_trial_are_not_taken_for_what_stays(kept: bool) -> None:
+    """A run that was cut off before its confirm leaves a trial; so does a person at the device's pages."""
+    rules = [{"ruleType": "FILTER", "ip": "127.0.0.1", "filter": {"policy": "ACCEPT"}}]
+    with rig(VAPIX, firewall={"activated": True, "defaultPolicy": "ACCEPT"}) as run:
+        firewall = run.device.firewall
+        run.lab.call(lambda: firewall.set_rules({"rules": rules, "defaultPolicy": "DROP", "fallbackTime": 2}))
+        if kept:
+            threading.Timer(0.5, lambda: run.lab.call(firewall.confirm)).start()
+        assert run.readings()["access.mode"]["value"] == ("allow" if kept else "deny")
+        assert firewall.pending is None
 
 
 def test_rules_for_ports_are_told_as_such_and_never_overwritten() -> None:

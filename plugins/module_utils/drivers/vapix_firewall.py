@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The firewall of AXIS OS 11.11 and newer, with its own rollback as a transaction (section 12; before: vapix_filter).
 
-Tree: {"activated", "policy": "ACCEPT" | "DROP", "rules": [...], "pending": is a trial or a draft of somebody there}.
+Tree: {"activated", "policy": "ACCEPT" | "DROP", "rules": [...], "pending": is a trial or a draft of somebody there,
+"left": seconds until the trial ends by itself}.
 `setRules` replaces all rules; with a fallbackTime it is a trial that ends by itself unless confirmRules comes. A trial
 on a firewall that is off is refused (error 103), so it is switched on first, with rules that let everything in.
 """
@@ -30,6 +31,7 @@ from ansible_collections.nwcs.hardening.plugins.module_utils.errors import (
 
 BASE = "/firewall/v1"
 POLL_SECONDS = 0.5
+TRIAL_SECONDS = 100.0  # how long somebody's trial may be waited for; ours takes 60 s (as with a router's apply)
 _POLICIES = ("ACCEPT", "DROP")
 
 
@@ -45,9 +47,24 @@ class Stage:
 
 # -- reading -----------------------------------------------------------------------------------------------------------
 def fetch(ctx: Any) -> Tree:
+    """What stays. Rules on trial that are not ours are waited for: the device may take them back by itself, also those
+    of a run that was cut off before it confirmed them."""
     if ctx.version < RELEASED_REST:
         raise Unsupported(f"{ctx.name}: the firewall API is released with AXIS OS 11.11.")
-    return _live(ctx)
+    deadline = time.monotonic() + TRIAL_SECONDS
+    tree = _live(ctx)
+    trial = bool(tree["left"]) and not (ctx.stage and ctx.stage.applied)
+    while trial and tree["pending"]:  # the seconds are whole ones: at 0 it may still run
+        if time.monotonic() + tree["left"] > deadline:
+            raise _in_the_way(ctx)
+        time.sleep(POLL_SECONDS)
+        tree = _live(ctx)
+    return tree
+
+
+def _in_the_way(ctx: Any) -> Busy:
+    return Busy(f"{ctx.name}: firewall rules of somebody else are on trial or drafted.",
+                "Confirm or drop them in the device's own pages, or run again in a few minutes.")  # fmt: skip
 
 
 def _live(ctx: Any) -> Tree:
@@ -77,6 +94,7 @@ def parse(root: Any, rules: Any) -> Tree | None:
         return None
     return {
         "activated": activated, "policy": policy, "pending": trial or bool(rules.get("pendingRules")),
+        "left": left if trial else 0,
         "rules": [{name: value for name, value in rule.items() if value is not None} for rule in listed],
     }  # fmt: skip
 
@@ -127,8 +145,7 @@ def limits(ctx: Any, tree: Tree, item: str, value: Any) -> str | None:
 # -- the transaction ---------------------------------------------------------------------------------------------------
 def prepare(ctx: Any) -> None:
     if _live(ctx)["pending"]:
-        raise Busy(f"{ctx.name}: firewall rules of somebody else are on trial or drafted.",
-                   "Confirm or drop them in the device's own pages, or run again in a few minutes.")  # fmt: skip
+        raise _in_the_way(ctx)
     ctx.stage = None
 
 

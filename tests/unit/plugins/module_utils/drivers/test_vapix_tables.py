@@ -34,7 +34,7 @@ OTHERS = {
     "snmp": {"enabled": False, "V1": True, "V2": True, "V3": False},
     "lldp": {"activated": True},
     "disks": {"SD_DISK": {"status": "OK", "group": "S0", "encrypted": "false"}},
-    "firewall": {"activated": False, "policy": "ACCEPT", "rules": [], "pending": False},
+    "firewall": {"activated": False, "policy": "ACCEPT", "rules": [], "pending": False, "left": 0},
 }  # fmt: skip
 
 
