@@ -250,7 +250,7 @@ def inventory(site: Site) -> dict[str, Any]:
         scheme = "http" if "http" in sockets or "https" not in sockets else "https"
         host: dict[str, Any] = {
             "ansible_host": device.address,
-            "nwcs_family": device.family,
+            "nwcs_family": getattr(device, "speaks", device.family),
             "nwcs_host": device.address,
             "nwcs_port": sockets.get(scheme, device.ports[scheme]),
             "nwcs_scheme": scheme,
@@ -261,7 +261,7 @@ def inventory(site: Site) -> dict[str, Any]:
             host |= {"nwcs_username": user, "nwcs_password": password}
         family = str(device.model.get("family") or device.family)
         groups.setdefault(_ROLES.get(family, family), {"hosts": {}})["hosts"][device.name] = host
-    return {"all": {"vars": {"nwcs_site": site.name}, "children": groups}}
+    return {"all": {"vars": {"nwcs_site": site.name, "nwcs_simulated": True}, "children": groups}}
 
 
 def masked_state(device: Device) -> Any:

@@ -38,9 +38,14 @@ class ReplayDevice(Device):
                         for one in self.fixture["sockets"]]  # fmt: skip
         for kind, port, _login in reversed(self.sockets):
             self.ports[kind] = port
+        self.speaks = str(self.fixture.get("family") or self.family)  # the driver that it was recorded with
         self.exchanges = self.fixture["exchanges"]
         self.asked = [Asked.of_recorded(one) for one in self.exchanges]
         self.used: dict[int, int] = {}
+
+    @property
+    def bootstrap_login(self) -> tuple[str, str] | None:
+        return "admin", "any"
 
     def listeners(self) -> set[Listener]:
         if self.is_down():

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.nwcs.hardening.lab.base import LabError
+from ansible_collections.nwcs.hardening.lab.control import inventory
 from ansible_collections.nwcs.hardening.lab.replay.matching import Asked, best, echoed
 from ansible_collections.nwcs.hardening.lab.site import Site
 from ansible_collections.nwcs.hardening.lab.testing import running_lab
@@ -47,6 +48,14 @@ def get(device: Any, path: str, method: str = "GET", **headers: str) -> tuple[in
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
+
+
+def test_its_inventory_names_the_driver_it_was_recorded_with_and_a_login() -> None:
+    with running_lab([{"name": "dev", "model": MODEL}]) as lab:
+        told = inventory(lab.site)["all"]
+        host = told["children"]["replay"]["hosts"]["dev"]
+        assert host["nwcs_family"] == "x" and host["nwcs_username"] and host["nwcs_password"]
+        assert told["vars"]["nwcs_simulated"] is True, "a sheet made from it must not pass for a real device's"
 
 
 def test_it_answers_what_was_recorded_and_nothing_else() -> None:
