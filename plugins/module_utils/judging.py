@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.nwcs.hardening.plugins.module_utils import compare, probes, settings
@@ -220,6 +220,9 @@ class Judge:
     def _look(self, service: str, off: bool = False) -> Reading | None:
         endpoints = self.driver.endpoints(self.session.ctx, self.trees)
         mine = [endpoint for endpoint in endpoints if endpoint.service == service]
+        if off and service == "http" and mine:  # what it must not give there any more
+            web = [endpoint for endpoint in endpoints if endpoint.scheme in ("http", "https") and endpoint.path]
+            mine += [replace(one, purpose="service", scheme="http", port=mine[0].port, service="") for one in web]
         ports = {service: (self.session.spec.get("ports") or {}).get(service, [])}
         found = probes.look(self.session.ctx.transport, mine, ports, http_off=off and service == "http")
         seen = found.get(("services", service, "open"))

@@ -30,6 +30,7 @@ SECONDS = 1.5  # a lost SYN is sent again after 1 s: shorter would call a busy p
 DISCOVERY_SECONDS = 0.5  # WS-Discovery 1.1, APP_MAX_DELAY: so long may a device wait before it answers
 _PICTURE_BYTES = 64 << 10  # enough of a picture or stream to know that it is given
 _RTSP_BYTES = 64 << 10
+ONVIF_PATH = "/onvif/device_service"  # the one address that every ONVIF device has
 OPEN, REFUSED, SILENT = "open", "refused", "no answer"
 
 # A standard WS-Discovery 2005/04 Probe without types: every device on the port may answer.
@@ -208,8 +209,9 @@ def _given(
 def _leads_to_https(target: Target, endpoints: Sequence[Endpoint], seconds: float) -> Reading | None:
     """Off, where every answer on the HTTP port is the way to HTTPS on the same device; None where it is not."""
     ports = {endpoint.port for endpoint in endpoints if endpoint.service == "http" and endpoint.scheme != "udp"}
+    # What HTTPS offers as well: a page may lead on where the programs behind it still ask for a login in clear.
+    paths = {"/", ONVIF_PATH, *(one.path for one in endpoints if one.scheme in ("http", "https") and one.path)}
     for port in sorted(ports):
-        paths = {"/", *(one.path for one in endpoints if one.port == port and one.scheme == "http")}
         with contextlib.closing(Transport(_outside(target, "http", port, seconds, False))) as client:
             for path in sorted(paths):
                 try:

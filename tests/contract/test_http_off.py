@@ -59,3 +59,13 @@ def test_anything_more_is_open(response: Response) -> None:
         answering(run, "/", response)
         line = run.apply(plan)["outcomes"][KEY]
         assert line["outcome"] in ("failed", "undone") and "still answers" in line["why"], line
+
+
+@pytest.mark.parametrize("path", ["/axis-cgi/param.cgi", "/axis-cgi/jpg/image.cgi", "/onvif/device_service"])
+def test_a_page_that_leads_on_before_programs_that_still_answer_is_open(path: str) -> None:
+    """The start page alone proves nothing: a login would still travel in clear to the programs behind it."""
+    with rig(VAPIX, model="vapix-9") as run:
+        plan: Any = run.plan(OFF)
+        answering(run, path, Response(401, [("WWW-Authenticate", 'Digest realm="x", nonce="y", qop="auth"')]))
+        line = run.apply(plan)["outcomes"][KEY]
+        assert line["outcome"] in ("failed", "undone") and "still answers" in line["why"], line
