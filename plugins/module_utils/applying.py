@@ -222,7 +222,8 @@ class Applier(Prover):
         written.order = _ordered([self.documents[name] for name in touched if self.documents[name].store])
         for change in changes:
             if change.key[0] == "accounts" and len(change.key) == 3 and change.new is not ABSENT:
-                self.sent.append(secret_name(change.key[1]))
+                name = secret_name(change.key[1])
+                self.sent += [name] if name in self.session.secrets else []  # a role goes without, where we know none
                 binding = self._binding(change.key, written.after)
                 self.clear_text |= self.session.ctx.scheme_of(binding.api if binding else "") == "http"
         for name in dict.fromkeys(self.sent):

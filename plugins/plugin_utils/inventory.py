@@ -212,7 +212,7 @@ def describe(
             "vault_id": get("nwcs_vault_id", None),
             "store_options": store_options(get, inventory_dir),
             "pins": _fingerprints(host, get("nwcs_pins", None) or []),
-            "behind": str(get("nwcs_behind", None) or ""),
+            "behind": _behind(host, get("nwcs_behind", None), hostvars),
             "recorders": _names(get("nwcs_recorders", None) or []),
             **_teachable(_names(get("nwcs_recorders", None) or []), hostvars),
             "logins_typed": flag(host, "nwcs_logins_typed", get("nwcs_logins_typed", False)),
@@ -401,14 +401,27 @@ def _recorders(host: str, names: Any, hostvars: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _behind(host: str, given: Any, hostvars: Mapping[str, Any]) -> str:
+    """The recorder whose result stands for this device: a name that nobody has would promise one that never comes."""
+    if not given:
+        return ""
+    if isinstance(given, str) and given != host and (given in hostvars or not hostvars):
+        return given
+    names = [str(name) for name in hostvars if name != host]
+    close = difflib.get_close_matches(str(given), names, 1)
+    hint = f"Did you mean {close[0]!r}?" if close else "Give the inventory name of the recorder."
+    raise InputError(f"{host}: nwcs_behind is {given!r}, which is no other device of the inventory.", hint)
+
+
 def _teachable(names: list[str], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
     """Of these recorders: those of the inventory, and those whose API can be told a camera's login."""
     here = [name for name in names if name in hostvars]
     able = []
     for name in here:
         family = hostvars[name].get("nwcs_family")
+        first = next(iter(family), "") if isinstance(family, (list, tuple)) else family
         with contextlib.suppress(InputError):
-            if camera_logins.can_be_told(driver_for(str(_names(family or [])[0] if family else ""))):
+            if camera_logins.can_be_told(driver_for(str(first or ""))):
                 able.append(name)
     return {"in_inventory": here, "tellable": able}
 

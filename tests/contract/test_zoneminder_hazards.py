@@ -92,7 +92,9 @@ def test_who_may_use_the_api_is_no_viewer_and_becomes_one_by_losing_it() -> None
         assert readings['accounts."wall".role']["value"] == "other"
         assert readings['accounts."admin".role']["value"] == "administrator"
         design = {"accounts": {"wall": {"role": "viewer"}, "boss": {"role": "operator"}}}
-        outcomes = run.harden(design)["outcomes"]
+        result = run.harden(design)
+        outcomes = result["outcomes"]
+        assert not {"accounts.wall", "accounts.boss"} & set(result["sent"]), "no password was sent"
         for name in ("wall", "boss"):
             assert outcomes[f'accounts."{name}".role']["outcome"] == "changed"
             assert int(run.device.user(name)["APIEnabled"]) == 0

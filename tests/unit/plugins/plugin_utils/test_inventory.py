@@ -279,3 +279,19 @@ class TestWanted:
     def test_the_shipped_defaults_are_sound_for_every_kind(self) -> None:
         for kind in inventory.KIND_NAMES:
             assert inventory.wanted(describe(nwcs_kind=kind, nwcs_profiles=inventory.PROFILES))
+
+
+@pytest.mark.parametrize(("name", "told"), [("nvr1", "'nvr-1'"), (["nvr-1"], "inventory"), ("cam-1", "no other"),
+                                            (5, "inventory")])  # fmt: skip
+def test_behind_a_recorder_that_nobody_knows_is_a_mistake(name: Any, told: str) -> None:
+    """Else the device is never looked at, and the report names a result that never comes."""
+    hosts = {"cam-1": {}, "nvr-1": {"nwcs_family": "isapi"}}
+    with pytest.raises(InputError) as caught:
+        describe(hostvars=hosts, nwcs_behind=name)
+    assert "nwcs_behind" in caught.value.message and told in str(caught.value)
+    assert describe(hostvars=hosts, nwcs_behind="nvr-1").options["behind"] == "nvr-1"
+
+
+@pytest.mark.parametrize("family", [5, {"isapi": 1}, [], None, True])
+def test_a_recorder_with_a_mistake_of_its_own_does_not_stop_its_cameras(family: Any) -> None:
+    assert describe(hostvars={"nvr-1": {"nwcs_family": family}}, nwcs_recorders="nvr-1").options["tellable"] == []
