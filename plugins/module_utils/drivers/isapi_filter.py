@@ -54,8 +54,13 @@ def filter_sources(tree: Tree) -> Any:
 
 
 def _odd(tree: Tree) -> str:
-    """The first element of an entry that says something beyond its address (ranges, masks by other names); or ""."""
+    """What an entry says beyond its address (ranges, masks by other names, while armed a permission of its own); or
+    ""."""
+    whole = "" if xml.flag(tree, "enabled") is False else xml.get(tree, "permissionType", "").lower()
     for node in xml.find(tree, f"{_LIST}/IPFilterAddress"):
+        own = xml.child(tree, node, "permissionType").lower()
+        if whole and own not in ("", whole):
+            return f"the permission {own[:40]!r}"
         entry = xml.as_document(tree, node)
         filled = {path: word for path, word in xml.leaves(entry) if word not in _NOTHING_MORE}
         if xml.child(tree, node, "addressFilterType").lower() not in ("", "mask"):

@@ -353,6 +353,17 @@ def test_h41_an_entry_that_lets_in_more_than_one_address_is_not_told_as_one_or_a
         assert found == ["192.0.2.1", "192.0.2.10"]
 
 
+@pytest.mark.parametrize(("on", "state"), [("true", "unverifiable"), ("false", None)])
+def test_h41_an_armed_entry_with_another_permission_than_the_filter_is_not_told(on: str, state: Any) -> None:
+    """Which of the two counts is not published; where the filter is off, arming gives all entries the same."""
+    tree = doc(f"<IPFilter {NS}><enabled>{on}</enabled><permissionType>deny</permissionType><IPFilterAddressList>"
+               f"{LONG}</IPFilterAddressList></IPFilter>")  # fmt: skip
+    found = ip_filter.filter_sources(tree)
+    assert found == ["192.0.2.1"] if state is None else found.state == state and "'allow'" in found.why
+    ip_filter.put_filter_mode(tree, "deny")
+    assert ip_filter.filter_sources(tree) == ["192.0.2.1"]
+
+
 class Stubborn:
     """A device that takes every filter and keeps its list."""
 
