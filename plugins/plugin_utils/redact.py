@@ -54,6 +54,7 @@ _MAIL = re.compile(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{0,62}\.?")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,15})://([^/?#\s]*)([^\s]*)")
 _SCRAMBLED = re.compile(r"\$[0-9a-z]{1,8}\$\S+|[0-9A-Fa-f]{16,}|(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_-]{24,}={0,2}")
+_PLACE = re.compile(r"([^/?#\s]*)([^\s]*)")
 _LOGIN = re.compile(r"(\s*)([^\s:/]+):([^\s/]\S*)(\s*)")
 _RANGE = re.compile(r"([0-9A-Fa-f.:]+)-([0-9A-Fa-f.:]+)")
 _LISTS = re.compile(r"([,;|\n\r\t]+)")
@@ -209,6 +210,7 @@ class Redactor:
             told = index > 1 and parts[index - 1].strip("\"'{[(") in ("=", ":") and is_strong(parts[index - 2])
             told = told or (index > 3 and parts[index - 1].strip("\"'") + parts[index - 3].strip("\"'") in ("=", ":")
                             and not parts[index - 2] and is_strong(parts[index - 4]))  # fmt: skip
+            told = told or (index > 1 and parts[index - 1 : index + 2 : 2] == [":", "@"])  # name:password@place
             made.append(part if index % 2 or not part else self._secret(part) if told else self._piece(part))
         return "".join(made)
 
@@ -240,6 +242,9 @@ class Redactor:
 
     def _url(self, scheme: str, place: str, rest: str) -> str:
         """scheme://place and path; logins in it go, the port stays."""
+        if re.match(r"[^?]*@|\?[^/&=]*@", rest):  # a password may hold what else ends the place: "/", "#"
+            found = _PLACE.fullmatch((place + rest).rpartition("@")[2])
+            place, rest = found.groups() if found else ("", "")
         place = place.rpartition("@")[2]
         host, colon, port = place.rpartition(":") if re.search(r":\d{1,5}$", place) else (place, "", "")
         scheme = scheme if self.keeps(scheme) or scheme in ("onvif", "mailto", "urn") else self._name(scheme, "NAME")

@@ -116,6 +116,13 @@ def test_a_weak_password_goes_by_what_is_said_of_it(text: str, secret: str) -> N
     assert secret not in shown, shown
 
 
+@pytest.mark.parametrize("text", ["rtsp://op:4321/x@192.0.2.7/y", "rtsp://op:4321#x@192.0.2.7/y", "op:4321@cam/x",
+                                  "rtsp://op:43/21/4321@192.0.2.7:554/y?a=1",
+                                  "rtsp://op:4321?x@192.0.2.7/y"])  # fmt: skip
+def test_no_part_of_a_password_in_an_address_stays(text: str) -> None:
+    assert not re.search("43|21", Redactor().text(text)), Redactor().text(text)
+
+
 @pytest.mark.parametrize("text", ["wrong password 12345 for op\n", '{"said": "pin 12345"}', "var pin = 12345\n"])
 def test_a_number_that_a_sentence_calls_a_password_goes(text: str) -> None:
     assert "12345" not in redact_bodies.body(Redactor(), text.encode())["text"]
