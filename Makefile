@@ -54,7 +54,7 @@ molecule: $(VENV)/.dev
 	@code=0; $(OWN_HOME) molecule test --all || code=$$?; \
 	  if [ -e build/molecule/lab/lab.json ]; then $(OWN_HOME) nwcs-lab down --dir build/molecule/lab || true; fi; exit $$code
 
-faults: $(VENV)/.dev ## cut every change off at every step boundary (half an hour), writes build/faults.json
+faults: $(VENV)/.dev ## cut every change off at every step boundary (an hour), writes build/faults.json
 	NWCS_FAULTS=all $(OWN_HOME) pytest -n 0 tests/faults/test_faults.py $(PYTEST_ARGS)
 
 mutation: $(VENV)/.dev ## take every row of every driver's table away, one by one: a test must fail (build/mutation.json)

@@ -43,9 +43,10 @@ refused, or took and did not do, is remembered and not written again (`-e nwcs_r
 
 Every step boundary of commissioning (all settings from the factory state), of replacing the factory account by our own
 (the steps of accounts; the others are those of commissioning), and of a password change, on every simulated ONVIF and
-OpenWrt device of the lab. Two devices have no account that could be replaced. One case is one boundary and one fault:
+OpenWrt device of the lab{makers}. Two devices have no account that could be replaced. One case is \
+one boundary and one fault:
 
-- **killed**: the process gets SIGKILL there. On one device per family also between the steps of writing every file.
+- **killed**: the process gets SIGKILL there. {files} also between the steps of writing every file.
 - **power**: the device loses its power there and starts again.
 - **network**: nothing comes through any more until the run has ended.
 - **answer**: the device does a write, and loses its power before it answers.
@@ -99,7 +100,7 @@ LIMITS = """\
 
 - All devices are **simulated**. Real firmware may lose what it acknowledged, or start in a state of its own. Nothing
   here was tested on hardware.
-- The router's rollback was shortened from 60 to 4 seconds, the pauses between two readings to tenths of a second,
+- {rollback} was shortened from 60 to 4 seconds, the pauses between two readings to tenths of a second,
   and the stretching of the vault password to one round.
 - One fault per run. Two at once, and faults of the computer itself (a disk that forgets what it flushed), are not here.
 - A device whose flash holds a setting only after a restart needs that restart, with or without a fault.
@@ -142,6 +143,13 @@ SAVED_BY = {
         "waits until the router has taken it back, then does it again (`commit-confirm`)",
     "proven by a new login, confirm is sent next":
         "waits until the router has taken it back, then does it again (`commit-confirm`)",
+    "the rules are set out, their trial is sent next": "finds nothing in force, or waits until it is taken back",
+    "the rules are on trial and read back; the device takes them back by itself":
+        "waits until the device has taken them back, then does it again (`commit-confirm`)",
+    "the rules on trial are proven by a new login, confirm is sent next":
+        "waits until the device has taken them back, then does it again (`commit-confirm`)",
+    "parameters are being written: HTTPS, the filter, or other settings":
+        "comes by HTTPS first, then by the declared way (`way-in`), and writes the rest",
     "a step of other settings": "reads what holds, and writes the rest",
     "other settings are being written": "reads what holds, and writes the rest",
     "the device is working on a write": "reads what holds, and writes the rest; nothing is believed without reading",
@@ -151,17 +159,36 @@ FILES = "finds the old file or the new one, whole (written beside, flushed, rena
 ORDER = ("every change", "password change", "account change", "HTTPS switch", "filter", "OpenWrt apply",
          "other settings", "every write")  # fmt: skip
 FAULTS = ("killed", "power", "network", "answer", "late")
-FAMILIES = {"onvif": "ONVIF cameras and recorders", "openwrt": "OpenWrt routers"}
+FAMILIES = {
+    "onvif": "ONVIF cameras and recorders", "openwrt": "OpenWrt routers", "vapix": "AXIS cameras (VAPIX)",
+    "isapi": "Hikvision cameras and recorders (ISAPI)", "dahua": "Dahua cameras and recorders",
+    "sunapi": "Hanwha cameras (SUNAPI)",
+}  # fmt: skip
+EVERY = ("onvif", "openwrt")  # of these families every device of the lab; of the makers' those that the table names
 
 
 def page(told: dict[str, Any]) -> str:
     """The whole page as Markdown. Only what does not depend on timing is told."""
     rows = told["rows"]
-    parts = [HEAD.replace("{guards}", _guards()), _summary(told), _by_character(rows)]
+    parts = [_told(HEAD, rows).replace("{guards}", _guards()), _summary(told), _by_character(rows)]
     for family, title in FAMILIES.items():
+        if family not in EVERY and all(row["family"] != family for row in rows):
+            continue
         parts.append(f"\n## {title}\n\nCases by fault; a dash: the fault has nothing to hit there.\n")
         parts.append(_table([row for row in rows if row["family"] == family]))
-    return "\n".join(parts) + LIMITS
+    return "\n".join(parts) + _told(LIMITS, rows)
+
+
+def _told(text: str, rows: list[dict[str, Any]]) -> str:
+    """What depends on the families that were played."""
+    families = {row["family"] for row in rows}
+    with_files = {row["family"] for row in rows if row["boundary"].startswith("file:")}
+    makers, files, rollback = "", "On one device per family", "The router's rollback"
+    if families - set(EVERY):
+        makers = ", and on those of makers that the table names"
+        files = files if families <= with_files else "On one camera and one router"
+        rollback += ", and the trial of an AXIS firewall,"
+    return text.replace("{makers}", makers).replace("{files}", files).replace("{rollback}", rollback)
 
 
 def _guards() -> str:

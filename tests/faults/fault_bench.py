@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fault_makers import MAKERS
 from fault_worker import quick_vault
 
 from ansible_collections.nwcs.hardening.lab.onvif import OnvifDevice, OnvifRecorder  # noqa: F401
 from ansible_collections.nwcs.hardening.lab.openwrt.sessions import find_login
-from ansible_collections.nwcs.hardening.lab.site import Site
+from ansible_collections.nwcs.hardening.lab.site import Site, device_class
 from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
 
 WORKER = Path(__file__).with_name("fault_worker.py")
@@ -132,6 +133,9 @@ class Bench:
 
 @contextlib.contextmanager
 def bench(folder: Path) -> Iterator[Bench]:
+    for maker in MAKERS.values():
+        for character in maker.characters:
+            device_class(character)
     workers = Workers(folder)  # before the lab's thread
     try:
         with quick_vault(), running_lab(lambda _network: []) as lab:
@@ -141,17 +145,31 @@ def bench(folder: Path) -> Iterator[Bench]:
 
 
 # -- what the device holds, seen from inside ---------------------------------------------------------------------------
+def held(device: Any) -> dict[str, str]:
+    """{account: password in force} of a device that keeps passwords; a router keeps hashes."""
+    if device.family in MAKERS:
+        return MAKERS[device.family].held(device)
+    return {user["Username"]: user["Password"] for user in device.state["users"]}
+
+
 def accepts(device: Any, account: str, password: str) -> bool:
     """Does the device take this login?"""
     if device.family == "openwrt":
         return find_login(device.live["rpcd"], device.shadow, account, password) is not None
-    return any(user["Username"] == account and user["Password"] == password for user in device.state["users"])
+    return held(device).get(account) == password
 
 
 def accounts(device: Any) -> list[str]:
     if device.family == "openwrt":
         return sorted({section.get("username") for section in device.live["rpcd"].of_type("login")})
-    return sorted(user["Username"] for user in device.state["users"])
+    return sorted(held(device))
+
+
+def waits_for_restart(device: Any) -> bool:
+    """Does it show values that are in force only after a restart?"""
+    if device.family in MAKERS:
+        return MAKERS[device.family].waits(device)
+    return device.family != "openwrt" and device.waits_for_restart()
 
 
 def settled(device: Any) -> str:
@@ -163,6 +181,8 @@ def settled(device: Any) -> str:
         state["packages"].get("upnpd", {}).get("config", {}).pop("enabled", None)
         state["packages"] = {config: _unnamed(rows) for config, rows in state["packages"].items()}
         state["running"] = [name for name in device.services if device.running(name)]
+    elif device.family in MAKERS:
+        state = MAKERS[device.family].settled(device)
     else:
         state = copy.deepcopy(device.stored)
         for user in state["users"]:
@@ -171,7 +191,9 @@ def settled(device: Any) -> str:
         for name in ("information", "interface"):
             state.pop(name, None)
     text = json.dumps(state, sort_keys=True, default=str)
-    if device.family != "openwrt":
+    for own in MAKERS[device.family].own(device) if device.family in MAKERS else ():
+        text = text.replace(own, "OWN")
+    if device.family == "onvif":
         text = text.replace(device.factory["hostname"]["Name"], "FACTORY-NAME")
     return text.replace(device.address, "ADDRESS").replace(device.address.rpartition(".")[0], "NETWORK")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import fault_sites as sites
-from fault_bench import Bench, accepts, accounts, settled
+from fault_bench import Bench, accepts, accounts, held, settled, waits_for_restart
 from fault_worker import vault
 
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import NwcsError
@@ -115,7 +115,7 @@ class Play:
     def _factory_password(self, name: str) -> str | None:
         if self.device.family == "openwrt":
             return None
-        return next(user["Password"] for user in self.device.state["users"] if user["Username"] == name)
+        return held(self.device)[name]
 
     def run(self, at: Any = None, **order: Any) -> dict[str, Any]:
         self.count += 1
@@ -307,7 +307,7 @@ def _next_runs(play: Play, known: Uncut, verdict: Verdict) -> None:
 def _restarted(play: Play) -> bool:
     """Restart a device whose values wait for that, as a person does who was told."""
     device = play.device
-    if device.family == "openwrt" or not device.waits_for_restart():
+    if not waits_for_restart(device):
         return False
     play.bench.act(device, lambda: device.restart(0.2))
     play.bench.bring_back(device)

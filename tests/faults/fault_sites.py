@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fault_makers import MAKERS
+
 from ansible_collections.nwcs.hardening.lab.site import model_names, resolve_model
 
-FACTORY = "Planted-Factory-7319"  # planted: no file and no output may hold these
-GIVEN = "Planted-Given-4402"
-KNOWN = "Planted-Known-8856"
+# Planted: no file and no output may hold these. What is given is what all of the makers take.
+FACTORY = "Planted-Fac-731"
+GIVEN = "Given-Pad-44726"
+KNOWN = "Planted-Kno-885"
 NAME = "device-under-test"
 
 # What each scenario is about. `commission`: everything at once, from the factory state. `own-account`: the factory
@@ -20,17 +23,27 @@ SCENARIOS = ("commission", "own-account", "rotate")
 
 
 def family_of(character: str) -> str:
-    return "openwrt" if character.startswith("openwrt") else "onvif"
+    return character.partition("-")[0]
 
 
-def characters() -> list[str]:
-    """The characters of the two families whose state the scenarios know how to set."""
-    return [name for name in model_names() if name.startswith(("onvif-", "openwrt-"))]
+def characters(every: bool = True) -> list[str]:
+    """The characters of the families whose state the scenarios know how to set; without `every` one of each maker."""
+    found = [name for name in model_names() if name.startswith(("onvif-", "openwrt-"))]
+    for maker in MAKERS.values():
+        found += list(maker.characters) if every else [next(iter(maker.characters))]
+    return found
 
 
 def fits(character: str, scenario: str) -> bool:
-    """A character that shows no accounts, or whose login may write nothing, has nothing to be cut there."""
+    """A character that shows no accounts, or whose login may write nothing, has nothing to be cut there. An account
+    that a device has built in stays when ours takes its place, with a new password: that is cut."""
     return (character, scenario) not in {("onvif-lying", "own-account"), ("openwrt-bare", "own-account")}
+
+
+def login_of(character: str) -> str:
+    """The account that a character leaves the factory with."""
+    family = family_of(character)
+    return MAKERS[family].characters[character] if family in MAKERS else "root" if family == "openwrt" else "admin"
 
 
 def overrides(character: str, scenario: str) -> dict[str, Any]:
@@ -39,6 +52,8 @@ def overrides(character: str, scenario: str) -> dict[str, Any]:
     if family_of(character) == "openwrt":
         return {"passwords": {"root": password}}
     model = resolve_model(character, "127.0.0")
+    if maker := MAKERS.get(family_of(character)):
+        return maker.plant(model, login_of(character), password)
     users = [dict(user) for user in model.get("users") or [{"Username": "admin", "fixed": True}]]
     for user in users:
         user["UserLevel"] = user.get("UserLevel", "Administrator")
@@ -62,21 +77,26 @@ def variables(character: str, scenario: str, address: str, ca: str) -> dict[str,
         "nwcs_seen_as": ["127.0.0.1"],
         "nwcs_profiles": ["d"],
         "nwcs_timeouts": {"connect_seconds": 1.5, "read_seconds": 3, "total_seconds": 10},
+        "nwcs_username": login_of(character),
         "nwcs_password": KNOWN if scenario == "rotate" else FACTORY,
     }
     if scenario == "own-account":
-        common["nwcs_own_account"] = "keeper"
+        common["nwcs_own_account"] = "warden"
     network = address.rpartition(".")[0]
     if family_of(character) == "openwrt":
-        common |= {"nwcs_username": "root", "nwcs_passwords": {"watch": GIVEN}}
+        common["nwcs_passwords"] = {"watch": GIVEN}
         common["nwcs_state_dir"] = None
         common["nwcs_design"] = {
             "identity": {"hostname": "router"},
             "time": {"sync": "ntp", "servers": ["ntp.example.jp"], "serve": False, "zone": "Asia/Tokyo"},
             "accounts": {"watch": {"role": "viewer"}},
         }
+    elif maker := MAKERS.get(family_of(character)):
+        common["nwcs_passwords"] = {"nvr": GIVEN}
+        common["nwcs_kind"] = "recorder" if character in maker.recorders else "camera"
+        common["nwcs_design"] = maker.design(network)
     else:
-        common |= {"nwcs_username": "admin", "nwcs_passwords": {"nvr": GIVEN}}
+        common["nwcs_passwords"] = {"nvr": GIVEN}
         common["nwcs_kind"] = "recorder" if character == "onvif-recorder" else "camera"
         common["nwcs_models"] = [
             {"manufacturer": "SIMULATED*", "model": "VC-210",
@@ -118,9 +138,18 @@ WORDS = (
     ("apply:uci:before", "OpenWrt apply", "everything is staged, apply is sent next"),
     ("apply:uci:read", "OpenWrt apply", "applied and read back, the device's rollback is armed"),
     ("confirm:uci:", "OpenWrt apply", "proven by a new login, confirm is sent next"),
+    ("apply:firewall:before", "filter", "the rules are set out, their trial is sent next"),
+    ("apply:firewall:read", "filter", "the rules are on trial and read back; the device takes them back by itself"),
+    ("confirm:firewall:", "filter", "the rules on trial are proven by a new login, confirm is sent next"),
     ("restore:", "every change", "a step that was not proven is being put back"),
     ("store:protocols:", "HTTPS switch", "the network services are being written"),
+    ("store:Https:", "HTTPS switch", "the network services are being written"),
+    ("store:ssl:", "HTTPS switch", "the network services are being written"),
+    ("store:admin_accesses:", "HTTPS switch", "the network services are being written"),
+    ("store:param:", "other settings", "parameters are being written: HTTPS, the filter, or other settings"),
     ("store:ip_filter:", "filter", "the address filter is being written"),
+    ("store:ipfilter:", "filter", "the address filter is being written"),
+    ("store:AccessFilter:", "filter", "the address filter is being written"),
     ("store:users", "account change", "accounts and passwords are being written"),
     ("store:password", "password change", "the password is being written"),
     ("store:rpcd:", "account change", "logins are being staged"),

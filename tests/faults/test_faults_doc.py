@@ -29,7 +29,7 @@ def tool() -> ModuleType:
 
 def row(change: str, going_on: str, family: str = "onvif", fault: str = "killed") -> dict[str, Any]:
     return {"family": family, "character": "onvif-complete", "scenario": "commission", "change": change,
-            "going_on": going_on, "fault": fault}  # fmt: skip
+            "boundary": "planned#1", "going_on": going_on, "fault": fault}  # fmt: skip
 
 
 def told(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
@@ -49,6 +49,14 @@ def test_every_kind_of_boundary_has_its_words(tool: ModuleType) -> None:
         sites.words("open:own:begin", "rotate"), sites.words("close:uci:begin")}  # fmt: skip
     text = tool.page(told([row(*kind) for kind in kinds]))
     assert all(going_on in text for _change, going_on in kinds)
+
+
+def test_the_page_says_whose_devices_were_cut(tool: ModuleType) -> None:
+    kind = ("filter", "the address filter is being written")
+    ours = tool.page(told([row(*kind), row(*kind, "openwrt")]))
+    assert "makers" not in ours and "AXIS" not in ours and "{" not in ours
+    more = tool.page(told([row(*kind), row(*kind, "vapix")]))
+    assert "makers" in more and "## AXIS cameras (VAPIX)" in more and "Dahua cameras" not in more and "{" not in more
 
 
 def test_the_page_is_written_and_a_lost_device_changes_it(
