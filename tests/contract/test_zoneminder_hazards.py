@@ -112,6 +112,24 @@ def test_the_camera_logins_of_monitors_are_never_read_and_can_be_told() -> None:
         assert yard["Path"] == "rtsp://192.0.2.8:554/h264" and yard["Pass"] is None
 
 
+def test_every_way_of_a_monitor_to_its_camera_gets_the_new_login() -> None:
+    """A second stream or the ONVIF events that go on with the old password lock the account at the camera."""
+    gate = {"Name": "gate", "Path": "rtsp://nvr:Camera-Old-1@192.0.2.7:554/h264",
+            "SecondPath": "rtsp://nvr:Camera-Old-1@192.0.2.7:554/audio", "ONVIF_URL": "http://192.0.2.7/onvif",
+            "ONVIF_Username": "nvr", "ONVIF_Password": "Camera-Old-1"}  # fmt: skip
+    yard = {**gate, "Name": "yard", "SecondPath": "rtsp://nvr:Other-1@192.0.2.8/audio", "ONVIF_Username": "events",
+            "ONVIF_Password": "Events-1"}  # fmt: skip
+    with rig(MINDER, monitors=[gate, yard]) as run:
+        assert "Camera-Old-1" not in repr(run.read())
+        with Session(run.spec()) as session:
+            assert "Camera-Old-1" not in repr(session.driver.fetch(session.ctx, ["monitors"]))
+            assert session.driver.tell_camera_login(session.ctx, "192.0.2.7", "nvr", "N3w/Camera")
+        gate, yard = run.device.state["monitors"]
+        assert gate["SecondPath"] == "rtsp://nvr:N3w%2FCamera@192.0.2.7:554/audio"
+        assert gate["ONVIF_Password"] == "N3w/Camera"
+        assert yard["SecondPath"] == "rtsp://nvr:Other-1@192.0.2.8/audio" and yard["ONVIF_Password"] == "Events-1"
+
+
 @pytest.mark.parametrize(("changes", "done", "seen"), [
     ({}, True, True),
     ({"Function": "Modect"}, True, True),

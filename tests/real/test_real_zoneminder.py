@@ -116,7 +116,8 @@ def test_a_camera_is_told_its_new_login(zoneminder: ZoneMinder, rig: Rig) -> Non
     key = token(zoneminder, rig.login)
     for name, path in (("gate", "rtsp://old:pw@192.0.2.7:554/h264"), ("yard", "rtsp://192.0.2.8/h264")):
         form = {"Monitor[Name]": name, "Monitor[Type]": "Ffmpeg", "Monitor[Function]": "None", "Monitor[Path]": path,
-                "Monitor[Width]": 320, "Monitor[Height]": 240, "Monitor[Colours]": 4}  # fmt: skip
+                "Monitor[Width]": 320, "Monitor[Height]": 240, "Monitor[Colours]": 4,
+                "Monitor[SecondPath]": path.replace("h264", "audio"), "Monitor[ONVIF_Username]": "nvr"}  # fmt: skip
         assert call(zoneminder, "POST", f"/monitors.json?token={key}", form)[0] == 200
     assert rig.value('recording.jobs."1 gate".state') == "idle"
     with Session(rig.spec()) as session:
@@ -125,6 +126,9 @@ def test_a_camera_is_told_its_new_login(zoneminder: ZoneMinder, rig: Rig) -> Non
     rows = zoneminder.sql("SELECT Name, User, Pass, Path FROM Monitors ORDER BY Id").splitlines()
     assert rows[0].split("\t") == ["gate", "nvr", "N&w/Pass: 7", "rtsp://nvr:N%26w%2FPass%3A%207@192.0.2.7:554/h264"]
     assert "nvr" not in rows[1]
+    more = zoneminder.sql("SELECT SecondPath, ONVIF_Password FROM Monitors ORDER BY Id").splitlines()
+    assert more[0].split("\t") == ["rtsp://nvr:N%26w%2FPass%3A%207@192.0.2.7:554/audio", "N&w/Pass: 7"]
+    assert more[1].split("\t") == ["rtsp://192.0.2.8/audio", ""]
     assert "N&w/Pass" not in repr(rig.readings())
 
 

@@ -300,6 +300,11 @@ class ZoneMinderDriver(Driver):
         mine = one_camera(ctx.name, address, {item: (port_of(row),) for item, row in here.items()}, port)
         for row in (here[item] for item in mine):
             wanted = {"User": username, "Pass": password, "Path": with_login(row.get("Path") or "", username, password)}
+            # Two more ways to the same camera: with the old password they would lock the account there.
+            if host_of(row.get("SecondPath")) == address:
+                wanted["SecondPath"] = with_login(row["SecondPath"], username, password)
+            if row.get("ONVIF_Username") == username and host_of(row.get("ONVIF_URL")) in ("", address):
+                wanted["ONVIF_Password"] = password
             number = int(row["Id"])
             ctx.ask("PUT", f"/monitors/{number}.json", {f"Monitor[{name}]": value for name, value in wanted.items()})
             now = ctx.ask("GET", f"/monitors/{number}.json")["monitor"]["Monitor"]

@@ -77,6 +77,8 @@ def monitor_tree(rows: Any) -> Tree:
         monitor, status = row["Monitor"], row.get("Monitor_Status") or {}
         settings = {name: value for name, value in monitor.items() if name not in _NOT_SHOWN}
         settings["Path"] = _IN_URL.sub("", str(monitor.get("Path") or "")).partition("?")[0]
+        if settings.get("SecondPath"):
+            settings["SecondPath"] = _IN_URL.sub("", str(settings["SecondPath"])).partition("?")[0]
         settings["Login"] = bool(monitor.get("User") or _IN_URL.search(str(monitor.get("Path") or "")))
         found[f"{monitor['Id']} {monitor['Name']}"] = {
             "Id": int(monitor["Id"]), "Function": str(monitor.get("Function")), "Status": status.get("Status"),
