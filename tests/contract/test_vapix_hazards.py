@@ -256,6 +256,17 @@ def test_the_firewall_is_tried_proven_and_confirmed() -> None:
         assert run.device.firewall.pending is None and run.device.firewall.policy == "DROP"
 
 
+def test_h41_a_firewall_that_keeps_its_dormant_rules_is_not_switched_on() -> None:
+    """The device says success to the rules that let everything in, and holds those of before (H01)."""
+    dormant = [{"ruleType": "FILTER", "ip": "192.0.2.1", "filter": {"policy": "ACCEPT"}}]
+    with rig(VAPIX, firewall={"activated": False, "defaultPolicy": "DROP", "rules": dormant}) as run:
+        run.device.firewall.set_rules = lambda data: None
+        result = run.harden(ALLOW)
+        line = result["outcomes"]["access.mode"]
+        assert line["outcome"] != "changed" and "not switched on" in line["why"], line
+        assert run.device.firewall.activated is False and run.read()["login"] == "current"
+
+
 def test_h41_a_filter_that_shuts_us_out_is_taken_back_by_the_device() -> None:
     """The device sees another address than ours; its own trial ends and the rest is put back."""
     with rig(VAPIX) as run:

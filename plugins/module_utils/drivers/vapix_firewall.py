@@ -6,7 +6,8 @@
 Tree: {"activated", "policy": "ACCEPT" | "DROP", "rules": [...], "pending": is a trial or a draft of somebody there,
 "left": seconds until the trial ends by itself}.
 `setRules` replaces all rules; with a fallbackTime it is a trial that ends by itself unless confirmRules comes. A trial
-on a firewall that is off is refused (error 103), so it is switched on first, with rules that let everything in.
+on a firewall that is off is refused (error 103), so it is switched on first, with rules that let everything in and that
+were read again: no trial would end what a dormant rule does then.
 """
 
 from __future__ import annotations
@@ -164,6 +165,10 @@ def apply(ctx: Any, seconds: int) -> Stored | None:
         return None
     if not stage.old["activated"]:
         _set(ctx, [], "ACCEPT", 0)
+        live = _live(ctx)
+        if live["rules"] or live["policy"] != "ACCEPT":
+            raise Refused(f"{ctx.name}: the firewall still holds rules of before, which would come into force with it; "
+                          "it was not switched on.")  # fmt: skip
         ctx.rest("PATCH", f"{BASE}/activated", True)
     stage.deadline = time.monotonic() + seconds
     _set(ctx, stage.new["rules"], stage.new["policy"], seconds)

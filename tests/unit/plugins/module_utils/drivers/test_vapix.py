@@ -696,7 +696,8 @@ def test_rules_that_were_dormant_never_come_into_force_alone() -> None:
     ctx, _old, _new = _staged(fake)
     firewall.apply(ctx, 60)
     on = next(i for i, (_m, path, _b) in enumerate(fake.sent) if path.endswith("/activated"))
-    assert json.loads(fake.sent[on - 1][2])["data"] == {"rules": [], "defaultPolicy": "ACCEPT", "fallbackTime": 0}
+    assert fake.sent[on - 1][0] == "GET", "read again"
+    assert json.loads(fake.sent[on - 2][2])["data"] == {"rules": [], "defaultPolicy": "ACCEPT", "fallbackTime": 0}
 
 
 def test_switching_off_is_one_write_and_comes_back_too() -> None:
