@@ -139,3 +139,24 @@ def test_a_range_in_the_list_is_not_overlooked_when_the_filter_is_switched_on() 
         said = {key: line["outcome"] for key, line in result["outcomes"].items()}
         assert said == {"access.mode": "guarded", "access.sources": "not_checked"}
         assert entry in run.device.documents[PATH] and armed(run)[0] == "false"
+
+
+@pytest.mark.parametrize("held", [None, "127.0.0.1"])
+def test_h41_a_filter_that_keeps_its_kind_is_not_armed(held: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device says OK, takes the list and stays with `deny` (fact sheet 2: it may ignore values silently)."""
+    with rig(ISAPI) as run:
+        if held:  # the list is there already, and off
+            assert run.harden({"access": {"mode": "off", "sources": [held]}})["error"] is None
+        assert (run.device.value(PATH, "enabled"), run.device.value(PATH, "permissionType")) == ("false", "deny")
+        honest = isapi_session.IsapiContext.send
+
+        def send(self: Any, method: str, path: str, tree: Any = None, *more: Any) -> Any:
+            if path == PATH:
+                tree = {"text": tree["text"].replace("<permissionType>allow<", "<permissionType>deny<")}
+            return honest(self, method, path, tree, *more)
+
+        monkeypatch.setattr(isapi_session.IsapiContext, "send", send)
+        result = run.harden({"access": {"mode": "allow", "sources": ["127.0.0.1"]}})
+        line = result["outcomes"]["access.mode"]
+        assert line["outcome"] == "refused", line
+        assert armed(run)[0] == "false" and run.read()["login"] == "current"

@@ -47,16 +47,16 @@ def mode_limits(ctx: Any, tree: Tree, item: str, value: str) -> str | None:
 
 def filter_sources(tree: Tree) -> Any:
     """UNVERIFIABLE where an entry says more than one address or network: nobody would know whom else it lets in."""
-    if odd := _odd(tree):
+    if odd := _odd(tree, armed=xml.flag(tree, "enabled") is not False):
         why = f"an entry of the address filter has {odd}, which is not known here; look at it in the device's own pages"
         return Reading(UNVERIFIABLE, None, why, "ip_filter")
     return _sources(tree)
 
 
-def _odd(tree: Tree) -> str:
+def _odd(tree: Tree, armed: bool) -> str:
     """What an entry says beyond its address (ranges, masks by other names, while armed a permission of its own); or
     ""."""
-    whole = "" if xml.flag(tree, "enabled") is False else xml.get(tree, "permissionType", "").lower()
+    whole = _kind(tree) if armed else ""
     for node in xml.find(tree, f"{_LIST}/IPFilterAddress"):
         own = xml.child(tree, node, "permissionType").lower()
         if whole and own not in ("", whole):
@@ -70,6 +70,10 @@ def _odd(tree: Tree) -> str:
         if len([path for path in filled if path.endswith(("ipAddress", "ipv6Address"))]) > 1:
             return "two addresses"
     return ""
+
+
+def _kind(tree: Tree) -> str:
+    return xml.get(tree, "permissionType", "").lower()
 
 
 def _sources(tree: Tree) -> list[str]:
@@ -129,11 +133,11 @@ def _rewrite(tree: Tree, value: list[str], plain: bool) -> None:
 
 
 def store_filter(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
-    """The list is written unarmed and read back; only what then stands there is armed. Nothing is left half done: the
-    new filter is in force, or the old one. One that shall be off stays off, whatever becomes of its list."""
-    if sorted(_sources(new)) == sorted(_sources(old)):
-        return Stored(_put(ctx, new))
+    """List and kind are written unarmed and read back; only what then stands there is armed. Nothing is left half done:
+    the new filter is in force, or the old one. One that shall be off stays off, whatever becomes of its list."""
     armed, back = xml.flag(new, "enabled") not in (False, ABSENT), dict(old)  # a word that nobody knows may be on
+    if _same_list(old, new) and (not armed or (xml.flag(old, "enabled") is True and _kind(old) == _kind(new))):
+        return Stored(_put(ctx, new))
     if not armed and xml.has(back, "enabled"):
         xml.put_flag(back, "enabled", False)
     try:
@@ -149,13 +153,18 @@ def store_filter(ctx: IsapiContext, old: Tree, new: Tree) -> Stored:
         raise
 
 
+def _same_list(one: Tree, other: Tree) -> bool:
+    return sorted(_sources(one)) == sorted(_sources(other))
+
+
 def _stage(ctx: IsapiContext, old: Tree, new: Tree) -> tuple[Tree, bool]:
     """Write the list unarmed, in the form that the device takes. What now stands there, and whether it says restart."""
-    wanted, restart = sorted(_sources(new)), False
-    forms = [_is_plain(new)] if xml.find(old, f"{_LIST}/IPFilterAddress") or not wanted else [False, True]
+    restart = False
+    forms = [_is_plain(new)] if xml.find(old, f"{_LIST}/IPFilterAddress") or not _sources(new) else [False, True]
     for plain in forms:
         staged = dict(new)
-        _rewrite(staged, _sources(new), plain)
+        if not _same_list(old, new):
+            _rewrite(staged, _sources(new), plain)
         xml.put_flag(staged, "enabled", False)
         try:
             restart |= _put(ctx, staged)
@@ -164,7 +173,7 @@ def _stage(ctx: IsapiContext, old: Tree, new: Tree) -> tuple[Tree, bool]:
                 raise
             continue
         held = ctx.fetch(IP_FILTER, "ip_filter")
-        if sorted(_sources(held)) == wanted and not _odd(held):
+        if _same_list(held, new) and _kind(held) == _kind(staged) and not _odd(held, armed=True):
             return staged, restart
     raise Refused(f"{ctx.name}: the filter does not hold the addresses that were written, so it was not armed.")
 
