@@ -37,8 +37,8 @@ CIPHER = frozenset(
 
 # Parts of a key's name that make its value a secret. "key" and the like only as a whole word: "monkey" is none.
 _SECRET_PART = re.compile(
-    r"passw|passphrase|passcode|userpass|(user|admin|login)pw|secret|psk|credential|pwd|cookie|nonce|token|apikey|wepkey|privkey|authkey|community|"
-    r"sessionid|salt|hash|privatekey|sharedkey|encrypt(ed|ion)?key",
+    r"passw|passphrase|passcode|userpass|(user|admin|login)pw|secret|psk|credential|pwd|cookie|nonce|token|"
+    r"apikey|wepkey|privkey|authkey|community|sessionid|salt|hash|privatekey|sharedkey|encrypt(ed|ion)?key",
     re.I,
 )
 _SECRET_WORDS = frozenset(
