@@ -341,7 +341,8 @@ class Driver:
         return LockRules()
 
     def login(self, transport: Any, credential: Credential) -> None:
-        """Prove that a credential works, on a new connection, with one attempt. LoginRefused when it does not."""
+        """Prove that a credential works, on a new connection, with one attempt. LoginRefused when it does not,
+        Unsupported when its account is not let in this way whatever its password is."""
         self.open(transport, credential, {}).close()
 
     def restart(self, ctx: Context) -> None:

@@ -69,6 +69,8 @@ class Judge:
         self.hook = hook or (lambda _name: None)
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.proved: list[str] = []
+        # Changes of accounts that were not let in by the way in use, and what was said of each before that.
+        self.unproven: list[tuple[Change, dict[str, Any] | None]] = []
         self.sent: list[str] = []
         self.clear_text = False  # did a new password travel over plain HTTP?
         self.notes: list[str] = []

@@ -82,7 +82,11 @@ class Prover(Judge):
         self._note(change, "changed", proof=LOGIN_PROOF)
 
     def _prove_accounts(self, changes: list[Change]) -> None:
-        """A new account or password counts when a login with it works on a new connection."""
+        """A new account or password counts when a login with it works on a new connection.
+
+        An account that is not let in by the way in use is tried again after each later step, which may open it.
+        """
+        changes = [*self._taken_up(), *changes]
         names = {
             change.key[1]
             for change in changes
@@ -113,6 +117,11 @@ class Prover(Judge):
                 for change in mine:
                     self._note(change, "failed", why=f"the login with it is refused: {error.message}")
                 continue
+            except Unsupported as error:  # nothing was said of its password, so this is no wrong login
+                for change in mine:
+                    self.unproven.append((change, self.outcomes.get(settings.key_text(change.key))))
+                    self._note(change, "not_checked", why=f"not proven: {error.message}")
+                continue
             self.proved.append(secret_name(name))
             for change in mine:
                 known = self.outcomes.get(settings.key_text(change.key), {})
@@ -123,6 +132,17 @@ class Prover(Judge):
                     self.outcomes[known["key"]]["why"] = why
             if name == self.session.spec.get("own_account"):
                 self.session.reopen(credential=credential)
+
+    def _taken_up(self) -> list[Change]:
+        """What could not be proven in earlier steps, with what was said of it before."""
+        waiting, self.unproven = self.unproven, []
+        for change, line in waiting:
+            key = settings.key_text(change.key)
+            if line is None:
+                self.outcomes.pop(key, None)
+            else:
+                self.outcomes[key] = line
+        return [change for change, _line in waiting]
 
     @staticmethod
     def _sent_password(change: Change) -> bool:

@@ -234,6 +234,24 @@ def test_a_device_that_sends_http_to_https_says_so() -> None:
         assert run.logins() == 0
 
 
+# -- the connection policy of a group ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("opened", [True, False], ids=["HTTPS for all groups", "HTTP only for viewers"])
+def test_a_viewer_who_may_not_come_by_https_is_no_refused_login(opened: bool) -> None:
+    """Firmware 5.51 lets viewers in by HTTP only: that says nothing of a password, and spends no login of others."""
+    accounts = {"look": {"role": "viewer"}, "ops": {"role": "administrator"}}
+    design: dict[str, Any] = {"accounts": accounts, **({"services": {"http": {"enabled": False}}} if opened else {})}
+    with rig(VAPIX, model="vapix-old") as run:
+        ways = [{"scheme": "https", "port": run.device.ports["https"]}]
+        outcomes = run.harden(design, ways=ways)["outcomes"]
+        viewer = outcomes['accounts."look".role']
+        assert outcomes['accounts."ops".role']["outcome"] == "changed", outcomes
+        if opened:
+            assert viewer["outcome"] == "changed" and "login" in viewer["proof"], viewer
+        else:
+            assert viewer["outcome"] == "not_checked" and "not let in by HTTPS" in viewer["why"], viewer
+        assert run.logins("refused") == 0
+
+
 # -- filter and firewall -----------------------------------------------------------------------------------------------
 ALLOW = {"access": {"mode": "allow", "sources": ["127.0.0.1", "192.0.2.0/24"]}}
 

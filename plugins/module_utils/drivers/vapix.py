@@ -192,13 +192,20 @@ class VapixDriver(Driver):
             return error
 
     def login(self, transport: Any, credential: Credential) -> None:
-        """usergroup.cgi answers any account with its name; without that CGI only an administrator can be proven."""
+        """usergroup.cgi answers any account with its name; without that CGI only an administrator can be proven.
+
+        Older firmware lets operators and viewers in by HTTP only, until their connection policy says otherwise (8).
+        """
         ctx = VapixContext(transport, credential)
         ctx.use(credential)
         try:
+            answer = ctx.ask("GET", USERGROUP)
+            if answer.status == 403:
+                raise Unsupported(f"{ctx.name}: {USERGROUP}: HTTP 403: the account is not let in by "
+                                  f"{transport.target.scheme.upper()}.")  # fmt: skip
             try:
-                name = ctx.text(USERGROUP, {}).lstrip().splitlines()[:1]
-                if name == [credential.username] and transport.auth.tried:
+                ctx.check(answer, USERGROUP)
+                if text_of(answer).lstrip().splitlines()[:1] == [credential.username] and transport.auth.tried:
                     return
             except Unsupported:
                 pass
