@@ -252,7 +252,7 @@ class Applier(Prover):
         for change in changes:
             self._judge(change, readings, written)
         self._believe_a_clear_no(changes, written)
-        self._prove_accounts(changes)
+        self._prove_accounts(changes, written)
         if step.phase is Phase.TRANSPORT:
             self._use_https()
         if step.phase in (Phase.TRANSPORT, Phase.CLOSE, Phase.PATH):
@@ -262,8 +262,9 @@ class Applier(Prover):
         """A password that alone was sent and was refused is not in force: a login with it would only be a wrong one.
 
         Of several in one document some drivers know whose it was (`items` of the error: {account: error}); where nobody
-        does, a login tells.
+        does, a login tells. So it does where an earlier run, cut off, may have set this password while it still could.
         """
+        perhaps = self.session.spec.get("perhaps_in_force") or ()
         alone = len({change.key[1] for change in changes if change.key[0] == "accounts"}) == 1
         for change in changes:
             if not settings.setting_of(change.key).secret or self._outcome_of(change):
@@ -271,6 +272,9 @@ class Applier(Prover):
             said = next((written.errors[n] for n in self._documents_of(change) if n in written.errors), None)
             by_account = getattr(said, "items", None)  # some drivers know whose it was
             mine = by_account.get(change.key[1]) if isinstance(by_account, Mapping) else said if alone else None
+            if isinstance(mine, Unsupported) and secret_name(change.key[1]) in perhaps:
+                self.nos[settings.key_text(change.key)] = mine
+                continue
             if isinstance(mine, (Refused, Unsupported)):
                 self._note(change, mine.code, why=str(mine))
 

@@ -71,6 +71,7 @@ class Judge:
         self.proved: list[str] = []
         # Changes of accounts that were not let in by the way in use, and what was said of each before that.
         self.unproven: list[tuple[Change, dict[str, Any] | None]] = []
+        self.nos: dict[str, DeviceError] = {}  # of passwords that may be in force all the same: a login tells
         self.sent: list[str] = []
         self.clear_text = False  # did a new password travel over plain HTTP?
         self.notes: list[str] = []

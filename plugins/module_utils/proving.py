@@ -81,7 +81,7 @@ class Prover(Judge):
         self.old_logins.append(old)
         self._note(change, "changed", proof=LOGIN_PROOF)
 
-    def _prove_accounts(self, changes: list[Change]) -> None:
+    def _prove_accounts(self, changes: list[Change], written: Written | None = None) -> None:
         """A new account or password counts when a login with it works on a new connection.
 
         An account that is not let in by the way in use is tried again after each later step, which may open it.
@@ -115,7 +115,7 @@ class Prover(Judge):
             except LoginRefused as error:
                 self.refusals += 1
                 for change in mine:
-                    self._note(change, "failed", why=f"the login with it is refused: {error.message}")
+                    self._note_refused(change, error, written)
                 continue
             except Unsupported as error:  # nothing was said of its password, so this is no wrong login
                 for change in mine:
@@ -132,6 +132,15 @@ class Prover(Judge):
                     self.outcomes[known["key"]]["why"] = why
             if name == self.session.spec.get("own_account"):
                 self.session.reopen(credential=credential)
+
+    def _note_refused(self, change: Change, error: LoginRefused, written: Written | None) -> None:
+        """What the device said of the write itself, if that was clear. A write that broke off is done once more."""
+        if (no := self.nos.get(settings.key_text(change.key))) is not None:
+            self._note(change, no.code, why=str(no))
+            return
+        self._note(change, "failed", why=f"the login with it is refused: {error.message}")
+        errors = written.errors if written else {}
+        self._pass_over(change, next((errors[name] for name in self._documents_of(change) if name in errors), None))
 
     def _taken_up(self) -> list[Change]:
         """What could not be proven in earlier steps, with what was said of it before."""

@@ -93,6 +93,12 @@ class ChangeRun(NewPasswords):
         roles = {name: wanted.get(("accounts", name, "role")) for name in accounts if name != self.device.own_account}
         return [name for name, role in roles.items() if role is not None and role.value is not ABSENT]
 
+    def _perhaps_in_force(self, new: Mapping[str, str]) -> list[str]:
+        """Those of the new secrets that an earlier run has sent already, and nobody has proven."""
+        pending = {name: entry["pending"] or {} for name, entry in self.store.entries().items()}
+        return [name for name, password in new.items()
+                if (old := pending.get(name) or {}).get("sent") and old["value"] == password]  # fmt: skip
+
     def rotate(
         self, accounts: list[str] | None = None, revoke: str = "", suspicion: bool = False, rotation: str = ""
     ) -> dict[str, Any]:
@@ -312,6 +318,7 @@ class ChangeRun(NewPasswords):
         new, bits = self._new_secrets(planned)
         for name, password in new.items():  # an index that cannot be trusted is told before anything is sent
             self.reuse.others(password, self.device.name, name.partition(".")[2])
+        perhaps = self._perhaps_in_force(new)
         self.hook("prepare:before")
         why = f"{self.job} {self.rotation or run.RUN}"
         # On a gateway nobody can say when a password leaves: it counts as sent from the start.
@@ -325,6 +332,7 @@ class ChangeRun(NewPasswords):
         self.state.remember(login="", coming=planned.get("https_ways") or [])
         secrets = {need["name"]: self._known_secret(need["name"]) for need in planned["needs"]}
         spec = {**spec, "secrets": {name: value for name, value in secrets.items() if value is not None}}
+        spec["perhaps_in_force"] = perhaps
         spec["negative_test"] = bool(new) and self.ledger.may_test_refusal()
         self.hook("apply:before")
         applied = self._send({"what": "apply", "spec": spec, "plan": planned})

@@ -25,7 +25,7 @@ from ansible_collections.nwcs.hardening.plugins.plugin_utils import changing, co
 
 VAULT_PASSWORD = b"k7Qz-mP2x-Lw9v-Rt4b"
 FACTORY = {"onvif": ("admin", "Planted-Factory-7319"), "openwrt": ("root", "Planted-Factory-7319"),
-           "vapix": ("admin", "Axis-Old-1")}  # fmt: skip
+           "vapix": ("admin", "Axis-Old-1"), "dahua": ("admin", "Factory-1234")}  # fmt: skip
 LIMITS = {"connect_seconds": 1, "read_seconds": 1, "total_seconds": 4}
 _READING = ("info", "record", "drift")
 

@@ -37,6 +37,8 @@ def kill_at(place: Site, boundary: str, **variables: Any) -> None:
 def in_force(place: Site, password: str) -> bool:
     if place.family == "openwrt":
         return place.lab.call(lambda: place.device.password_fits("nvr", password))
+    if place.family == "dahua":
+        return place.device.users.password("nvr") == password
     return password in [user["Password"] for user in place.device.state["users"] if user["Username"] == "nvr"]
 
 
@@ -65,3 +67,28 @@ def test_an_account_that_nobody_wants_any_more_is_left_to_the_design(tmp_path: P
         done = place.do("harden", nwcs_design={"accounts": {"nvr": "absent"}})
         assert done["error"] is None
         assert "nvr" not in [user["Username"] for user in place.device.state["users"]]
+
+
+@pytest.mark.parametrize("boundary", ["store:users:before", "store:users:after"])
+def test_one_that_cannot_be_set_again_is_proven_as_it_is(tmp_path: Path, boundary: str) -> None:
+    """Old Dahua firmware sets a password of another account only while it makes the account."""
+    given = {"nwcs_passwords": {"nvr": "Given-Pad-44726-xkqv"}}
+    with site(tmp_path, "dahua-camera-old", nwcs_password="admin") as place:
+        kill_at(place, boundary, **given)
+        done = place.do("harden", nwcs_design=DESIGN, **given)
+        said = {line["key"]: line["outcome"] for line in done["outcomes"]}
+        assert done["error"] is None and said[KEY] == "changed", done["outcomes"]
+        place.do_nothing()
+        assert place.work.store.value(SECRET) == given["nwcs_passwords"]["nvr"]
+        assert in_force(place, given["nwcs_passwords"]["nvr"])
+
+
+def test_one_that_somebody_else_set_is_told_as_what_cannot_be_set(tmp_path: Path) -> None:
+    given = {"nwcs_passwords": {"nvr": "Given-Pad-44726-xkqv"}}
+    with site(tmp_path, "dahua-camera-old", nwcs_password="admin") as place:
+        kill_at(place, "store:users:after", **given)
+        place.lab.call(lambda: place.device.users.force("nvr", "Somebody-Else-77", "user"))
+        (line,) = (one for one in place.do("harden", nwcs_design=DESIGN, **given)["outcomes"] if one["key"] == KEY)
+        assert line["outcome"] == "unsupported" and "remove the account" in line["why"], line
+        place.do_nothing()
+        assert place.work.store.value(SECRET) is None, "never proven, so not the current one"
