@@ -175,17 +175,31 @@ def test_a_toolkit_that_is_broken_is_found_out(runner: Runner, sabotage: str, bo
     assert any(found in text for text in [*broken.wrong, *broken.lost_secrets]), broken
 
 
-def test_a_device_that_nobody_can_get_into_is_found_out(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+# family -> (the rows of accounts in force and in flash, the field of the password)
+ROWS: dict[str, tuple[Callable[[Any], list[Any]], str]] = {
+    "onvif": (lambda device: [*device.state["users"], *device.stored["users"]], "Password"),
+    "vapix": (lambda device: [vars(user) for user in device.accounts.users.values()], "password"),
+    "isapi": (lambda device: [*device.users.rows, *device.flash[1]], "password"),
+    "dahua": (lambda device: [*device.users.all, *device.users.stored], "Password"),
+    "sunapi": (lambda device: [row for state in (device.state, device.stored) for row in state["security"]["users"]],
+               "Password"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("character", ["onvif-one-namespace", *(next(iter(one.characters)) for one in MAKERS.values())])
+def test_a_device_that_nobody_can_get_into_is_found_out(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, character: str
+) -> None:
     """Somebody changes the password on the device while the run is cut off: the way in is lost, and that is told."""
-    pair = ("onvif-one-namespace", "rotate")
+    pair = (character, "rotate")
     if pair not in runner.known:
         runner.look([pair])
+    rows, field = ROWS[sites.family_of(character)]
 
     def changed(device: Any) -> None:
         device.power(True)
-        for state in (device.state, device.stored):
-            for user in state["users"]:
-                user["Password"] = "nobody knows this one"
+        for row in rows(device):
+            row[field] = "nobody knows this one"
 
     monkeypatch.setattr(Bench, "bring_back", lambda self, device: self.act(device, lambda: changed(device)))
     (verdict,) = runner.each(runner.case, [Case(*pair, "promoted", 1, "killed")])
