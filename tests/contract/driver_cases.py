@@ -25,7 +25,7 @@ from family_row import Family, Write  # noqa: F401
 from ansible_collections.nwcs.hardening.lab.device import LogEntry
 from ansible_collections.nwcs.hardening.lab.site import device_class
 from ansible_collections.nwcs.hardening.lab.testing import RunningLab, running_lab
-from ansible_collections.nwcs.hardening.plugins.module_utils import compare, jobs, judging, proving, settings
+from ansible_collections.nwcs.hardening.plugins.module_utils import compare, drivers, jobs, judging, proving, settings
 from ansible_collections.nwcs.hardening.plugins.module_utils.design import parse_design
 from ansible_collections.nwcs.hardening.plugins.module_utils.planning import want_to_plain
 from ansible_collections.nwcs.hardening.plugins.module_utils.registry import DRIVERS
@@ -46,6 +46,9 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "SETTLE", (0.0, 0.1, 0.25))
     monkeypatch.setattr(proving, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(proving, "RESTART_SECONDS", 5.0)
+    for family in FAMILIES.values():
+        for name, seconds in family.pauses.items():
+            monkeypatch.setattr(f"{drivers.__name__}.{name}", seconds)
 
 
 def every_family(function: Callable[..., Any]) -> Any:

@@ -24,6 +24,7 @@ def _beyond(device: Any) -> None:
 
 ROW = Family(
     name="motion",
+    pauses={"motion.POLL_SECONDS": 0.05},
     model="motion-4",
     login=("admin", "Motion-Old-1"),
     reading=6,

@@ -63,6 +63,7 @@ class Family:
     # It asks for a login at every path, or closes: another family's driver cannot tell what it is without one.
     walled: bool = False
     speaks: tuple[str, ...] = ()  # other families whose API its devices have as well
+    pauses: Mapping[str, float] = field(default_factory=dict)  # "module.NAME" in drivers: seconds that are enough here
     beyond: Callable[[Any], None] = _nothing  # changes something on the device that no binding models
 
     @property

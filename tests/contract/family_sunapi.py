@@ -36,6 +36,7 @@ def _beyond(device: Any) -> None:
 
 ROW = Family(
     name="sunapi",
+    pauses={"sunapi_session.BUSY_PAUSE": 0.05},
     model="sunapi-modern",
     login=("admin", "Lab-Wisenet-7"),
     reading=12,

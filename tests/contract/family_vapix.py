@@ -41,6 +41,7 @@ def _beyond(device: Any) -> None:
 
 ROW = Family(
     name="vapix",
+    pauses={"vapix_firewall.POLL_SECONDS": 0.1},
     model="vapix-modern",
     login=("admin", "Axis-Old-1"),
     reading=6,

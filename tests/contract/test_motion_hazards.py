@@ -7,11 +7,13 @@
 # pylint: disable=unused-import
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from driver_cases import FAMILIES, Rig, rig, short_pauses  # noqa: F401
 
+from ansible_collections.nwcs.hardening.plugins.module_utils.drivers import motion
 from ansible_collections.nwcs.hardening.plugins.module_utils.errors import LoginRefused
 
 MOTION = FAMILIES["motion"]
@@ -147,7 +149,9 @@ def test_a_port_of_one_camera_is_a_way_to_the_streams(free_port: int) -> None:
         assert readings["services.stream.interface"]["value"] == "all"
         assert port in readings["services.stream.ports"]["value"]
         assert readings["accounts.anonymous_view"]["value"] is True
+        start = time.monotonic()
         result = run.harden({"services": {"stream": {"enabled": False}}})
+        assert time.monotonic() - start < motion.RESTART_SECONDS, "a stream that is off is not waited for"
         assert result["outcomes"]["services.stream.enabled"]["outcome"] == "changed"
         assert run.device.stored["101/stream_port"] == run.device.stored["stream_port"] == "0"
 

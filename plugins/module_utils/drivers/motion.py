@@ -142,6 +142,7 @@ def _store(ctx: MotionContext, old: Tree, new: Tree) -> Stored | None:
     if "Done" not in ask(ctx, "/0/config/write", write=True):
         raise Refused(f"{ctx.name}: motion did not write its file.", "May it write there?")
     if _AT_START & set(map(key_of, names)):
+        ctx.facts["stream_port"] = _stream_port(new)  # one that was moved or is off now is not waited for
         restart(ctx)
     return None
 
@@ -178,6 +179,11 @@ def restart(ctx: MotionContext) -> None:
             return
     raise Unreachable(f"{ctx.name}: motion was told to start again and " +
                       ("did not come back whole" if gone else "went on as before") + f" within {RESTART_SECONDS:g} s.")
+
+
+def _stream_port(tree: Tree) -> int:
+    port = str(tree.get("stream_port") or "")
+    return int(port) if port.isdecimal() and int(port) < 65536 else 0
 
 
 def _streams_answer(ctx: MotionContext) -> bool:
@@ -308,9 +314,8 @@ class MotionDriver(Driver):
             if not own:
                 raise BadAnswer(f"{ctx.name}: motion does not tell the settings of its camera {number}.")
             tree.update({f"{number}/{key}": value for key, value in own.items()})
-        if str(tree.get("stream_port") or "").isdecimal() and 0 <= int(tree["stream_port"]) < 65536:
-            port = ctx.facts["stream_port"] = int(tree["stream_port"])
-            self._streams[ctx.transport.target.host, ctx.transport.target.port] = port
+        port = ctx.facts["stream_port"] = _stream_port(tree)
+        self._streams[ctx.transport.target.host, ctx.transport.target.port] = port
         return tree
 
     def endpoints(self, ctx: MotionContext, trees: Mapping[str, Tree]) -> list[Endpoint]:
