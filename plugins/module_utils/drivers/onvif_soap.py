@@ -181,7 +181,9 @@ def fault_codes(fault: Element) -> list[str]:
 
 
 # Devices in debug mode say back what they refused: digests, nonces, encoded logins. Words of a sentence are shorter.
+# The whole word goes: what is left of a password would not be known again by who takes passwords out of messages.
 _SAID_BACK = re.compile(r"(?=[A-Za-z+/=]*\d)[\w+/=]{16,}", re.ASCII)
+_LOOKED_AT = 2000  # characters of a message
 
 
 def fault_text(fault: Element) -> str:
@@ -193,8 +195,12 @@ def fault_text(fault: Element) -> str:
     detail = kid(fault, "Detail")
     parts += [(node.text or "").strip() for node in detail.iter()] if detail is not None else []
     line = " ".join(dict.fromkeys(part for part in parts if part))
-    line = _SAID_BACK.sub("…", "".join(char if char.isprintable() else " " for char in line))
-    return line if len(line) <= 200 else line[:199].rpartition(" ")[0] + "…"
+    line = _whole_words("".join(char if char.isprintable() else " " for char in line), _LOOKED_AT)
+    return _whole_words(" ".join("…" if _SAID_BACK.search(word) else word for word in line.split(" ")), 200)
+
+
+def _whole_words(line: str, most: int) -> str:
+    return line if len(line) <= most else line[: most - 1].rpartition(" ")[0] + "…"
 
 
 _UNSUPPORTED = frozenset(("ActionNotSupported", "UnknownAction", "NoSuchService", "InvalidDot11"))

@@ -364,6 +364,8 @@ def test_every_binding_is_a_known_setting_and_of_a_known_document() -> None:
         ("OptionalActionNotImplemented, IPC-1000 (2.4.1)", "OptionalActionNotImplemented, IPC-1000 (2.4.1)"),
         ("nonce 5f2ab8c1d09e4477aa10 is stale", "nonce … is stale"),
         ("digest tuOSpGlFlIXsozq4HFNeeGeFLEI= is wrong", "digest … is wrong"),
+        ("a" * 300_000, "…"),
+        ("refused JHi47=h.gQx7mTn2Rb9vKc4LpZ as it is", "refused … as it is"),
         ("refused " + "-" * 185 + " Half-a-Password-77", "refused " + "-" * 185 + "…"),
     ],
 )
