@@ -69,9 +69,14 @@ def status_of(answer: Answer) -> Status | None:
     else:
         return None
     code = fields.get("statusCode", "")
-    sub = re.sub(r"[^A-Za-z0-9_]", "", fields.get("subStatusCode", ""))[:60]
-    text = re.sub(r"[^A-Za-z0-9 _-]", "", fields.get("statusString", ""))[:60]
+    # Whole or not at all: of what a device says back, a part would not be known again as a password's.
+    sub = _told(fields.get("subStatusCode", ""), r"[A-Za-z0-9_]{1,60}")
+    text = _told(fields.get("statusString", ""), r"[A-Za-z _-]{1,60}")
     return Status(int(code) if re.fullmatch(r"[0-9]{1,3}", code) else -1, sub or text or "no reason given", sub.lower())
+
+
+def _told(word: str, shape: str) -> str:
+    return word.strip() if re.fullmatch(shape, word.strip()) else ""
 
 
 def user_check(answer: Answer) -> dict[str, str]:

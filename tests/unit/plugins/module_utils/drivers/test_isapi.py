@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,6 +140,19 @@ def status(code: int, sub: str = "", http: int = 200) -> Answer:
 def test_what_an_answer_means(answer: Answer, kind: Any) -> None:
     why = answers.failure("cam: PUT x", "/ISAPI/x", answer)
     assert why is None if kind is None else isinstance(why, kind), why
+
+
+@pytest.mark.parametrize(
+    ("sub", "said", "told"),
+    [
+        ("badParameters", "Invalid XML Content", "badParameters"), ("", "Invalid XML Content", "Invalid XML Content"),
+        ("", "refused JHi47=h.gQx7mT", "no reason given"), ("JHi47=h.gQx7mT", "Invalid Operation", "Invalid Operation"),
+    ],
+)  # fmt: skip
+def test_what_a_device_says_back_is_told_whole_or_not_at_all(sub: str, said: str, told: str) -> None:
+    body = json.dumps({"statusCode": 6, "statusString": said, "subStatusCode": sub}).encode()
+    found = answers.status_of(Answer(200, {}, body))
+    assert found is not None and found.text == told and "JHi47" not in f"{found.text}{found.sub}"
 
 
 def test_busy_means_absent_for_triggers_and_only_there() -> None:
