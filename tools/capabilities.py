@@ -99,8 +99,9 @@ def of_model(family: Any, model: str) -> dict[str, dict[str, Any]]:
     judging.SETTLE, proving.POLL_SECONDS, proving.RESTART_SECONDS = (0.0, 0.05, 0.15), 0.05, 3.0
     found: dict[str, dict[str, Any]] = {}
     with rig(family, model=model) as run:
-        found_now = run.readings()
-        spec = run.spec()
+        wanted = [settings.key_text(binding.key) for binding in family.driver.bindings]  # also what is read on demand
+        found_now = run.readings(wanted=wanted)
+        spec = run.spec(wanted=wanted)
         with Session(spec) as session:
             trees = fetch(session)
             writable = {
@@ -263,8 +264,9 @@ def main() -> int:
         data = dict(zip(names, pool.map(of_family, names), strict=True))
     DATA.parent.mkdir(exist_ok=True)
     if given.family and DATA.exists():
-        data = {**json.loads(DATA.read_text(encoding="utf-8")), **data}
-    DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+        known = {**json.loads(DATA.read_text(encoding="utf-8")), **data}
+        data = {name: known[name] for name in FAMILIES if name in known}
+    DATA.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(data), encoding="utf-8")
     failed = [(model, key, cell) for entry in data.values() for model, table in entry["models"].items()
               for key, cell in table.items() if cell["outcome"] in ("failed", "undone", "not_checked")]  # fmt: skip
