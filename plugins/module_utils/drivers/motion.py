@@ -142,7 +142,7 @@ def _store(ctx: MotionContext, old: Tree, new: Tree) -> Stored | None:
     if "Done" not in ask(ctx, "/0/config/write", write=True):
         raise Refused(f"{ctx.name}: motion did not write its file.", "May it write there?")
     if _AT_START & set(map(key_of, names)):
-        ctx.facts["stream_port"] = _stream_port(new)  # one that was moved or is off now is not waited for
+        ctx.facts["stream_port"] = _port(new.get("stream_port"))  # one that was moved or is off now is not waited for
         restart(ctx)
     return None
 
@@ -181,9 +181,9 @@ def restart(ctx: MotionContext) -> None:
                       ("did not come back whole" if gone else "went on as before") + f" within {RESTART_SECONDS:g} s.")
 
 
-def _stream_port(tree: Tree) -> int:
-    port = str(tree.get("stream_port") or "")
-    return int(port) if port.isdecimal() and int(port) < 65536 else 0
+def _port(word: str | None) -> int:
+    """0: switched off, or no port."""
+    return int(word) if word and word.isdecimal() and int(word) < 65536 else 0
 
 
 def _streams_answer(ctx: MotionContext) -> bool:
@@ -314,7 +314,7 @@ class MotionDriver(Driver):
             if not own:
                 raise BadAnswer(f"{ctx.name}: motion does not tell the settings of its camera {number}.")
             tree.update({f"{number}/{key}": value for key, value in own.items()})
-        port = ctx.facts["stream_port"] = _stream_port(tree)
+        port = ctx.facts["stream_port"] = _port(tree.get("stream_port"))
         self._streams[ctx.transport.target.host, ctx.transport.target.port] = port
         return tree
 
@@ -329,10 +329,8 @@ class MotionDriver(Driver):
         shared = tree.get("stream_port")
         places = [(shared, f"/{number}/current") for number in ctx.facts["own"] or ["0"]]
         places += [(tree.get(f"{number}/stream_port"), "/current") for number in ctx.facts["own"]]
-        for port, path in places:
-            if str(port or "").isdecimal() and 0 < int(port) < 65536:
-                found.append(Endpoint("snapshot", scheme, int(port), path, "stream"))
-        return found
+        ports = [(_port(word), path) for word, path in places]
+        return found + [Endpoint("snapshot", scheme, port, path, "stream") for port, path in ports if port]
 
     def own_accounts(self, ctx: Context) -> tuple[str, ...]:
         return () if ctx.facts.get("anonymous") or ctx.credential is None else (ctx.credential.username,)
